@@ -1,0 +1,4 @@
+// Command rescind revokes JSON Web Tokens.
+package main
+
+func main() {}

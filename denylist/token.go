@@ -1,0 +1,30 @@
+package denylist
+
+import "time"
+
+// MaxLeeway is the most that a verifier may add to a token's exp (R5). Every
+// entry outlives the tokens that it denies by this much, plus the store's skew
+// margin, so that no verifier still accepts a token whose entry is gone.
+const MaxLeeway = 2 * time.Minute
+
+// MaxID is the most bytes that a jti, sid, sub or iss may have.
+const MaxID = 256
+
+// Token is what a store needs to know of a verified token. Ids are the bytes
+// of the claims, compared byte for byte.
+type Token struct {
+	Issuer    string    // iss
+	ID        string    // jti
+	Session   string    // sid; empty where the token belongs to no session
+	Subject   string    // sub; empty where the token has none
+	ExpiresAt time.Time // exp
+
+	// Login is the instant at which the session began, which the cutoffs of
+	// subject and issuer entries are compared with: auth_ms, on Redis's
+	// clock, for rescind's own tokens; the earlier of auth_time and iat, in
+	// whole seconds, for foreign ones. A tie is denied (R6).
+	Login time.Time
+
+	// Rotation is the number of exchanges since login. Only Spend reads it.
+	Rotation int64
+}
