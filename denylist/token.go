@@ -1,6 +1,9 @@
 package denylist
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // MaxLeeway is the most that a verifier may add to a token's exp (R5). Every
 // entry outlives the tokens that it denies by this much, plus the store's skew
@@ -9,6 +12,10 @@ const MaxLeeway = 2 * time.Minute
 
 // MaxID is the most bytes that a jti, sid, sub or iss may have.
 const MaxID = 256
+
+// maxRotation is the highest rotation: beyond it neither JSON nor Lua counts
+// exactly.
+const maxRotation = 1<<53 - 1
 
 // Token is what a store needs to know of a verified token. Ids are the bytes
 // of the claims, compared byte for byte.
@@ -27,4 +34,17 @@ type Token struct {
 
 	// Rotation is the number of exchanges since login. Only Spend reads it.
 	Rotation int64
+}
+
+// validate refuses a token that no entry could deny.
+func (t Token) validate() error {
+	if t.Issuer == "" || t.ID == "" {
+		return fmt.Errorf("%w: a token without issuer or id", ErrInvalid)
+	}
+	for _, id := range [...]string{t.Issuer, t.ID, t.Session, t.Subject} {
+		if len(id) > MaxID {
+			return fmt.Errorf("%w: an id of %d bytes: want at most %d", ErrInvalid, len(id), MaxID)
+		}
+	}
+	return nil
 }
