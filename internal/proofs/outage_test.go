@@ -56,7 +56,7 @@ func TestR14_OutagesAnswerCannotTell(t *testing.T) {
 			"wrong password",
 			func(t *testing.T, f *fleet) {
 				ctx := context.Background()
-				keep = f.redis.Client().(*redis.Client).Conn()
+				keep = f.redis.Client().Conn()
 				require.NoError(t, keep.ConfigSet(ctx, "requirepass", "another").Err())
 				require.NoError(t, keep.Process(ctx, redis.NewStatusCmd(ctx, "client", "kill", "type", "normal", "skipme", "yes")))
 			},
