@@ -1,11 +1,11 @@
-// Package rotation issues tokens, exchanges each for exactly one successor
-// before it expires, and keeps the keys that sign them.
 package rotation
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
+	"unicode/utf8"
 
 	"github.com/rescindhq/rescind/denylist"
 	"github.com/rescindhq/rescind/verifier"
@@ -26,12 +26,18 @@ const (
 	Single              // one access token, exchanged for the next
 )
 
+// The types of our tokens (RFC 9068, section 2.1; rt+jwt is our own).
+const (
+	accessType  = "at+jwt"
+	refreshType = "rt+jwt"
+)
+
 // Options are the settings of [Sessions]. The zero value is safe but for
-// Issuer, which is required.
+// Issuer, which is required. Lifetimes are whole seconds, as exp is.
 type Options struct {
 	Issuer   string   // iss of every token
 	Audience []string // aud of access tokens; default "rescind"
-	Style    Style
+	Style    Style    // of sessions that begin; the others go on as they began
 
 	AccessTTL  time.Duration // default 15 min
 	RefreshTTL time.Duration // the idle limit; default 24 h
@@ -58,75 +64,168 @@ type Options struct {
 	Now func() time.Time // default time.Now
 }
 
-// Errors of exchanges. Beside them an exchange returns the verifier's, and
-// denylist.ErrReused, ErrExpired, ErrRevoked and ErrUnavailable.
+// Errors of logins and exchanges. Beside them an exchange returns the
+// verifier's, and denylist.ErrReused, ErrExpired, ErrRevoked and
+// ErrUnavailable.
 var (
 	// ErrTooOften: the chain has used up its rotations (R13).
 	ErrTooOften = errors.New("rotation: exchanged too often")
 	// ErrNotExchangeable: an access token of a pair, or a token that belongs
 	// to another client.
 	ErrNotExchangeable = errors.New("rotation: token cannot be exchanged")
+	// ErrInvalid: a login or an attempt that nobody may make.
+	ErrInvalid = errors.New("rotation: invalid")
 )
 
 // Sessions issues and exchanges the tokens of one issuer. It is safe for
 // concurrent use.
-type Sessions struct{}
+type Sessions struct {
+	opts  Options
+	ring  *KeyRing
+	store Store
 
-// New returns the sessions of opts.Issuer, signed with ring's keys.
-func New(ring *KeyRing, store Store, opts Options) (*Sessions, error) { panic("skeleton") }
-
-// Login is who logged in, and when.
-type Login struct {
-	At       time.Time // from Sessions.Now, read before the credentials were looked at (R6)
-	Subject  string    // an id, never a login name
-	Scope    []string
-	ClientID string
+	exchange  *verifier.Verifier // of tokens to exchange
+	recognize *verifier.Verifier // of tokens to revoke: expired ones too
 }
 
-// Tokens is the answer to a login or an exchange.
-type Tokens struct {
-	Session          string // sid
-	Access           string
-	AccessID         string // its jti
-	AccessExpiresAt  time.Time
-	Refresh          string // empty in single style
-	RefreshID        string
-	RefreshExpiresAt time.Time
-	IssuedAt         time.Time
-	SessionExpiresAt time.Time
-	Scope            []string
-	Replayed         bool // the same successor as an earlier answer
+// New returns the sessions of opts.Issuer, signed with ring's keys.
+func New(ring *KeyRing, store Store, opts Options) (*Sessions, error) {
+	opts = opts.withDefaults()
+	if err := opts.validate(); err != nil {
+		return nil, err
+	}
+	if ring.tokenLife < opts.longestTTL() {
+		return nil, fmt.Errorf("rotation: keys verify for %v, tokens live %v: raise KeyRingOptions.TokenLife", ring.tokenLife, opts.longestTTL())
+	}
+	s := &Sessions{opts: opts, ring: ring, store: store}
+	ours := verifier.Issuer{
+		Name:        opts.Issuer,
+		Keys:        ring,
+		Audiences:   append([]string{opts.Issuer}, opts.Audience...),
+		Types:       []string{accessType, refreshType},
+		MaxLifetime: opts.longestLifetime(),
+	}
+	var err error
+	if s.exchange, err = verifier.New(store, []verifier.Issuer{ours}, verifier.Options{Leeway: opts.Leeway, Now: opts.Now}); err != nil {
+		return nil, fmt.Errorf("rotation: %w", err)
+	}
+	// A token that only takes away may be as old as it likes, and from a node
+	// whose clock is ahead.
+	lenient := verifier.Options{Leeway: denylist.MaxLeeway, InsecureIgnoreExpiry: true, Now: opts.Now}
+	if s.recognize, err = verifier.New(store, []verifier.Issuer{ours}, lenient); err != nil {
+		return nil, fmt.Errorf("rotation: %w", err)
+	}
+	return s, nil
 }
 
 // Now is the clock that logins are stamped with: Redis's (R6).
-func (s *Sessions) Now(ctx context.Context) (time.Time, error) { panic("skeleton") }
-
-// Login begins a session.
-func (s *Sessions) Login(ctx context.Context, l Login) (Tokens, error) { panic("skeleton") }
-
-// Attempt is how a token is exchanged.
-type Attempt struct {
-	IdempotencyKey string // at most 256 bytes; empty: none
-	ClientID       string // of the authenticated client; empty: none
-}
-
-// Exchange exchanges a refresh token, or a renewable one, for its successor
-// (R7 to R13). A replay ends the session before ErrReused is returned.
-func (s *Sessions) Exchange(ctx context.Context, raw string, a Attempt) (Tokens, error) {
-	panic("skeleton")
-}
-
-// Logout revokes the session of any of its tokens, expired or spent ones too.
-func (s *Sessions) Logout(ctx context.Context, raw string) error { panic("skeleton") }
-
-// LogoutAll revokes every session of the token's subject that has begun.
-func (s *Sessions) LogoutAll(ctx context.Context, raw string) error { panic("skeleton") }
+func (s *Sessions) Now(ctx context.Context) (time.Time, error) { return s.store.Now(ctx) }
 
 // Issuer is how a verifier trusts this issuer's access tokens.
-func (s *Sessions) Issuer() verifier.Issuer { panic("skeleton") }
+func (s *Sessions) Issuer() verifier.Issuer {
+	return verifier.Issuer{
+		Name:        s.opts.Issuer,
+		Keys:        s.ring,
+		Audiences:   append([]string(nil), s.opts.Audience...),
+		Types:       []string{accessType},
+		MaxLifetime: s.opts.MaxAccessLifetime,
+	}
+}
 
 // Recognize returns the claims of any token of this issuer, access or refresh,
 // expired or not, without asking the denylist: for revoking it.
 func (s *Sessions) Recognize(ctx context.Context, raw string) (verifier.Claims, error) {
-	panic("skeleton")
+	return s.recognize.Authenticate(ctx, raw)
+}
+
+func (o Options) withDefaults() Options {
+	if len(o.Audience) == 0 {
+		o.Audience = []string{"rescind"}
+	}
+	o.Audience = append([]string(nil), o.Audience...)
+	for _, d := range []struct {
+		value *time.Duration
+		unset time.Duration
+	}{
+		{&o.AccessTTL, 15 * time.Minute},
+		{&o.RefreshTTL, 24 * time.Hour},
+		{&o.SessionTTL, 30 * 24 * time.Hour},
+		{&o.RotateEvery, 5 * time.Second},
+		{&o.MaxAccessLifetime, 24 * time.Hour},
+		{&o.MaxRefreshLifetime, 90 * 24 * time.Hour},
+	} {
+		if *d.value == 0 {
+			*d.value = d.unset
+		}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}
+
+// validate refuses settings under which a rule could not hold.
+func (o Options) validate() error {
+	if err := checkID("issuer", o.Issuer); err != nil {
+		return err
+	}
+	for _, aud := range o.Audience {
+		if err := checkID("audience", aud); err != nil {
+			return err
+		}
+	}
+	if o.Style > Single {
+		return fmt.Errorf("rotation: no style %d", o.Style)
+	}
+	for _, ttl := range []struct {
+		name       string
+		value, max time.Duration
+	}{
+		{"access TTL", o.AccessTTL, o.MaxAccessLifetime},
+		{"refresh TTL", o.RefreshTTL, o.MaxRefreshLifetime},
+		{"session TTL", o.SessionTTL, maxSession},
+	} {
+		switch {
+		case ttl.value < time.Second || ttl.value%time.Second != 0:
+			return fmt.Errorf("rotation: %s %v: want whole seconds, at least one", ttl.name, ttl.value)
+		case ttl.value > ttl.max:
+			return fmt.Errorf("rotation: %s %v: want at most %v", ttl.name, ttl.value, ttl.max)
+		}
+	}
+	for name, d := range map[string]time.Duration{"leeway": o.Leeway, "replay window": o.ReplayWindow, "verify overlap": o.VerifyOverlap} {
+		if d < 0 {
+			return fmt.Errorf("rotation: negative %s %v", name, d)
+		}
+	}
+	return nil
+}
+
+// maxSession keeps a session's end an instant that every reader of tokens
+// understands.
+const maxSession = 100 * 365 * 24 * time.Hour
+
+// longestTTL is the longest life of a token that is issued from now on.
+func (o Options) longestTTL() time.Duration {
+	if o.Style == Single {
+		return o.AccessTTL
+	}
+	return max(o.AccessTTL, o.RefreshTTL)
+}
+
+// longestLifetime is the longest life of any token that the issuer's policy
+// lets anybody accept: those included that were issued before a TTL was
+// lowered (R5).
+func (o Options) longestLifetime() time.Duration {
+	return max(o.MaxAccessLifetime, o.MaxRefreshLifetime)
+}
+
+// checkID refuses what a claim or an entry cannot hold.
+func checkID(name, id string) error {
+	switch {
+	case id == "" || len(id) > denylist.MaxID:
+		return fmt.Errorf("%w: %s of %d bytes: want 1 to %d", ErrInvalid, name, len(id), denylist.MaxID)
+	case !utf8.ValidString(id):
+		return fmt.Errorf("%w: %s is not UTF-8", ErrInvalid, name)
+	}
+	return nil
 }
