@@ -7,6 +7,9 @@ package verifier
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"sync"
 	"time"
 
 	"github.com/rescindhq/rescind/denylist"
@@ -18,27 +21,11 @@ type Denylist interface {
 	Check(ctx context.Context, t denylist.Token) error
 }
 
-// Issuer says whose tokens are trusted, and how far.
-type Issuer struct {
-	Name string // iss, byte for byte
-	Keys KeySet
-	// Audiences: a token must name at least one. Empty is refused at New.
-	Audiences []string
-	// Types a token's typ may have; "application/" may be left out and case
-	// does not count. Default at+jwt only (RFC 9068). An empty string among
-	// them accepts tokens without typ.
-	Types []string
-	// MaxLifetime is the most that exp − iat may be. Default 24 h.
-	MaxLifetime time.Duration
-	// InsecureIDFingerprint accepts tokens without jti: their id is a digest of
-	// the decoded claims bytes (R3). Such a token can be denied by its issuer's
-	// exact bytes only.
-	InsecureIDFingerprint bool
-}
-
 // Options are the settings of a [Verifier]. The zero value is safe.
 type Options struct {
 	Leeway time.Duration // on exp, nbf and iat; default 0; at most denylist.MaxLeeway
+	// ExactExpiry gives no leeway on exp: for exchanges (R7).
+	ExactExpiry bool
 
 	// InsecureIgnoreExpiry accepts expired tokens: for logout, which only
 	// takes away.
@@ -52,17 +39,135 @@ type Options struct {
 }
 
 // Verifier verifies tokens. It is safe for concurrent use.
-type Verifier struct{}
+type Verifier struct {
+	list    Denylist
+	issuers map[string]*issuer // by iss; never written to
+	opts    Options
+	rooms   sync.Pool // of *room
+}
 
-// New returns a Verifier of the issuers' tokens. It refuses weak keys (R20), a
-// leeway over denylist.MaxLeeway, and an issuer that is named twice, has no
-// keys or no audience.
-func New(list Denylist, issuers []Issuer, opts Options) (*Verifier, error) { panic("skeleton") }
+// New returns a Verifier of the issuers' tokens. It refuses a leeway over
+// denylist.MaxLeeway, and an issuer that is named twice, has no keys or no
+// audience. Weak keys (R20) are refused where they are read: [NewKey].
+func New(list Denylist, issuers []Issuer, opts Options) (*Verifier, error) {
+	if list == nil {
+		return nil, errors.New("verifier: no denylist")
+	}
+	if err := opts.complete(); err != nil {
+		return nil, err
+	}
+	v := &Verifier{list: list, issuers: make(map[string]*issuer, len(issuers)), opts: opts}
+	v.rooms.New = func() any { return new(room) }
+	for _, policy := range issuers {
+		i, err := newIssuer(policy)
+		if err != nil {
+			return nil, err
+		}
+		if v.issuers[i.name] != nil {
+			return nil, fmt.Errorf("verifier: issuer %q is named twice", i.name)
+		}
+		v.issuers[i.name] = i
+	}
+	if len(v.issuers) == 0 {
+		return nil, errors.New("verifier: no issuer to trust")
+	}
+	return v, nil
+}
 
-// Verify returns the claims of raw, or the first reason to refuse it.
-func (v *Verifier) Verify(ctx context.Context, raw string) (Claims, error) { panic("skeleton") }
+// complete checks the options and puts the defaults in.
+func (o *Options) complete() error {
+	if o.Leeway < 0 || o.Leeway > denylist.MaxLeeway {
+		return fmt.Errorf("verifier: leeway %v: want 0 to %v, for which the denylist keeps its entries", o.Leeway, denylist.MaxLeeway)
+	}
+	if o.InsecureFailOpen && o.OnFailOpen == nil {
+		return errors.New("verifier: InsecureFailOpen without OnFailOpen: nobody would know")
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return nil
+}
+
+// Verify returns the claims of raw, or the first reason to refuse it: one of
+// this package's errors, denylist.ErrRevoked, or any other error where the
+// denylist cannot tell.
+func (v *Verifier) Verify(ctx context.Context, raw string) (Claims, error) {
+	claims, err := v.Authenticate(ctx, raw)
+	if err != nil {
+		return Claims{}, err
+	}
+	if err := v.ask(ctx, claims.Token()); err != nil {
+		return Claims{}, err
+	}
+	return claims, nil
+}
 
 // Authenticate is Verify without the denylist: the token is genuine, but may
 // have been revoked. For exchanges, whose Spend asks the denylist itself, and
 // for revocations.
-func (v *Verifier) Authenticate(ctx context.Context, raw string) (Claims, error) { panic("skeleton") }
+func (v *Verifier) Authenticate(ctx context.Context, raw string) (Claims, error) {
+	in := v.rooms.Get().(*room)
+	defer v.rooms.Put(in)
+
+	var token parts
+	if err := token.read(raw, in); err != nil { // size, strict reading, header
+		return Claims{}, err
+	}
+	issuer, err := v.issuerOf(&token)
+	if err != nil {
+		return Claims{}, err
+	}
+	key, err := issuer.keyOf(ctx, &token)
+	if err != nil {
+		return Claims{}, err
+	}
+	if err := key.verify(token.signingInput, token.signature); err != nil {
+		return Claims{}, err
+	}
+	c, err := issuer.claimSet(&token, key)
+	if err != nil {
+		return Claims{}, err
+	}
+	if err := v.inTime(c); err != nil {
+		return Claims{}, err
+	}
+	return Claims{c}, nil
+}
+
+// inTime holds exp, nbf and iat against the clock, to the nanosecond.
+func (v *Verifier) inTime(c *claims) error {
+	now := v.opts.Now()
+	end := c.expiresAt
+	if !v.opts.ExactExpiry {
+		end = end.Add(v.opts.Leeway)
+	}
+	if !now.Before(end) && !v.opts.InsecureIgnoreExpiry {
+		return ErrExpired
+	}
+	if latest := now.Add(v.opts.Leeway); latest.Before(c.notBefore) || latest.Before(c.issuedAt) {
+		return ErrNotYetValid
+	}
+	return nil
+}
+
+// ask asks the denylist. Where that cannot tell, the token is refused, or by
+// InsecureFailOpen accepted; a denial that was read is one either way (R14).
+func (v *Verifier) ask(ctx context.Context, t denylist.Token) error {
+	err := v.list.Check(ctx, t)
+	if err == nil || !v.opts.InsecureFailOpen || isAnswer(err) {
+		return err
+	}
+	v.opts.OnFailOpen(err)
+	return nil
+}
+
+// isAnswer reports whether a denylist's error says more than that it cannot
+// tell: a denial, or that the token is none it could ever deny.
+func isAnswer(err error) bool {
+	for _, answer := range []error{denylist.ErrRevoked, denylist.ErrReused, denylist.ErrExpired, denylist.ErrInvalid} {
+		if errors.Is(err, answer) {
+			return true
+		}
+	}
+	return false
+}

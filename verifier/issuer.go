@@ -1,0 +1,135 @@
+package verifier
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rescindhq/rescind/denylist"
+)
+
+// Issuer says whose tokens are trusted, and how far.
+type Issuer struct {
+	Name string // iss, byte for byte; at most denylist.MaxID bytes
+	Keys KeySet
+	// Audiences: a token must name at least one. Empty is refused at New.
+	Audiences []string
+	// Types a token's typ may have; "application/" may be left out and case
+	// does not count. Default at+jwt only (RFC 9068). An empty string among
+	// them accepts tokens without typ.
+	Types []string
+	// MaxLifetime is the most that exp − iat may be. Default 24 h.
+	MaxLifetime time.Duration
+	// InsecureIDFingerprint accepts tokens without jti: their id is a digest of
+	// the decoded claims bytes (R3). Such a token can be denied by its issuer's
+	// exact bytes only.
+	InsecureIDFingerprint bool
+}
+
+// issuer is an Issuer that New has checked, with the defaults in.
+type issuer struct {
+	name        string
+	keys        KeySet
+	audiences   []string
+	types       []string // in the form of Claims.Type
+	maxLifetime time.Duration
+	fingerprint bool
+}
+
+const (
+	defaultType        = "at+jwt"
+	defaultMaxLifetime = 24 * time.Hour
+)
+
+func newIssuer(from Issuer) (*issuer, error) {
+	bad := func(why string) error { return fmt.Errorf("verifier: issuer %.100q: %s", from.Name, why) }
+	keys, fixed := from.Keys.(Keys)
+	switch {
+	case from.Name == "" || len(from.Name) > denylist.MaxID:
+		return nil, bad("want a name of 1 to 256 bytes")
+	case from.Keys == nil || fixed && len(keys) == 0:
+		return nil, bad("no keys")
+	case fixed && slices.Contains(keys, Key{}):
+		return nil, bad("a key that NewKey did not make")
+	case len(from.Audiences) == 0 || slices.Contains(from.Audiences, ""):
+		return nil, bad("no audience: any other service's tokens would be accepted")
+	case from.MaxLifetime < 0:
+		return nil, bad("negative lifetime")
+	}
+	i := &issuer{
+		name:        from.Name,
+		keys:        from.Keys,
+		audiences:   slices.Clone(from.Audiences),
+		maxLifetime: from.MaxLifetime,
+		fingerprint: from.InsecureIDFingerprint,
+	}
+	if fixed {
+		i.keys = slices.Clone(keys)
+	}
+	if i.maxLifetime == 0 {
+		i.maxLifetime = defaultMaxLifetime
+	}
+	for _, typ := range from.Types {
+		i.types = append(i.types, strings.ToLower(mediaType(typ)))
+	}
+	if len(i.types) == 0 {
+		i.types = []string{defaultType}
+	}
+	return i, nil
+}
+
+// issuerOf finds whose token this claims to be: that decides about the keys,
+// one of which then has to prove it.
+func (v *Verifier) issuerOf(p *parts) (*issuer, error) {
+	iss := p.claims[claimIss]
+	if iss.kind != kindString {
+		return nil, fmt.Errorf("%w: the token names none", ErrIssuer)
+	}
+	i := v.issuers[iss.str()]
+	if i == nil {
+		return nil, ErrIssuer
+	}
+	return i, nil
+}
+
+// keyOf finds the key that has to have signed. The token's alg decides
+// nothing: it must be what the key is for (R2).
+func (i *issuer) keyOf(ctx context.Context, p *parts) (Key, error) {
+	switch {
+	case Algorithm(p.alg).family() == familyNone:
+		return Key{}, fmt.Errorf("%w: none that is known", ErrAlgorithm)
+	case i.typeOf(p) < 0:
+		return Key{}, ErrType
+	case p.hasKid && p.kid == "":
+		return Key{}, fmt.Errorf("%w: empty kid", ErrUnknownKey)
+	}
+	key, err := i.keys.Key(ctx, p.kid)
+	if err != nil {
+		return Key{}, err
+	}
+	if key.Algorithm() != Algorithm(p.alg) {
+		return Key{}, ErrAlgorithm
+	}
+	return key, nil
+}
+
+// typeOf finds the token's type among the accepted ones. Tokens of one issuer
+// are told apart by it: a refresh token is no access token, though all the
+// rest is the same.
+func (i *issuer) typeOf(p *parts) int {
+	typ := mediaType(p.typ)
+	return slices.IndexFunc(i.types, func(accepted string) bool { return strings.EqualFold(typ, accepted) })
+}
+
+// judge holds the claims against the policy.
+func (i *issuer) judge(c *claims) error {
+	if !slices.ContainsFunc(i.audiences, c.audience.holds) {
+		return ErrAudience
+	}
+	if c.expiresAt.Equal(beyond) || !c.expiresAt.After(c.issuedAt) || c.expiresAt.Sub(c.issuedAt) > i.maxLifetime {
+		return ErrLifetime
+	}
+	return nil
+}

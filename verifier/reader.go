@@ -1,0 +1,101 @@
+package verifier
+
+import (
+	"fmt"
+	"strings"
+)
+
+// MaxTokenSize is the most bytes that a token may have.
+const MaxTokenSize = 8 << 10
+
+// room is where one token is taken apart. Rooms are used again and again: what
+// outlives Verify is copied out of them.
+type room struct {
+	signed  [MaxTokenSize]byte // the token
+	decoded [MaxTokenSize]byte // its header, payload and signature
+}
+
+// parts are a token that has been read strictly: well-formed all through, and
+// nothing in it believed yet. Strings are parts of one copy of the token's
+// text, so that claims which are kept need no other memory.
+type parts struct {
+	alg, kid, typ string
+	hasKid        bool
+
+	payload string            // the claims, decoded
+	claims  [claimCount]value // in them
+
+	signingInput, signature []byte // in the room
+}
+
+// read takes a token in the compact form apart (RFC 7515 section 7.1).
+func (p *parts) read(raw string, in *room) error {
+	switch {
+	case raw == "":
+		return ErrMissing
+	case len(raw) > MaxTokenSize:
+		return fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(raw), MaxTokenSize)
+	}
+	dot1 := strings.IndexByte(raw, '.')
+	dot2 := strings.LastIndexByte(raw, '.')
+	if dot1 == dot2 || strings.IndexByte(raw[dot1+1:dot2], '.') >= 0 {
+		return malformed("not three segments")
+	}
+	header, ok1 := appendBase64(in.decoded[:0], raw[:dot1])
+	both, ok2 := appendBase64(header, raw[dot1+1:dot2])
+	all, ok3 := appendBase64(both, raw[dot2+1:])
+	if !ok1 || !ok2 || !ok3 {
+		return malformed("not base64url")
+	}
+	p.signingInput = in.signed[:copy(in.signed[:], raw[:dot2])]
+	p.signature = all[len(both):]
+
+	text := string(both)
+	p.payload = text[len(header):]
+	if err := p.readHeader(text[:len(header)]); err != nil {
+		return err
+	}
+	return scanObject(p.payload, claimNamed, p.claims[:])
+}
+
+// readHeader reads the JOSE header. What it says is checked against the key
+// later; what no token may say is refused here (R2).
+func (p *parts) readHeader(text string) error {
+	var head [headCount]value
+	if err := scanObject(text, headerNamed, head[:]); err != nil {
+		return err
+	}
+	for at := headRefused; at < headCount; at++ {
+		if head[at].kind != kindAbsent {
+			return fmt.Errorf("%w: keys, extensions, compression and encryption in a token", ErrHeader)
+		}
+	}
+	for at := range headRefused {
+		if k := head[at].kind; k != kindString && k != kindAbsent {
+			return fmt.Errorf("%w: not a string", ErrHeader)
+		}
+	}
+	if isJWT(head[headCty].str()) {
+		return fmt.Errorf("%w: a token in a token", ErrHeader)
+	}
+	p.alg, p.kid, p.typ = head[headAlg].str(), head[headKid].str(), head[headTyp].str()
+	p.hasKid = head[headKid].kind != kindAbsent
+	if len(p.kid) > MaxKeyID {
+		return fmt.Errorf("%w: kid of %d bytes, at most %d", ErrHeader, len(p.kid), MaxKeyID)
+	}
+	return nil
+}
+
+// isJWT reports whether a cty says that the payload is a token itself (RFC
+// 7519 section 5.2).
+func isJWT(cty string) bool { return strings.EqualFold(mediaType(cty), "jwt") }
+
+// mediaType leaves out the prefix that RFC 7515 section 4.1.9 lets a typ or
+// cty leave out.
+func mediaType(s string) string {
+	const prefix = "application/"
+	if len(s) > len(prefix) && strings.EqualFold(s[:len(prefix)], prefix) {
+		return s[len(prefix):]
+	}
+	return s
+}
