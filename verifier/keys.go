@@ -6,6 +6,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
+	"errors"
 	"fmt"
 	"log/slog"
 )
@@ -106,12 +107,20 @@ type key struct {
 // that are not on the algorithm's curve, and Ed25519 points of low order. No
 // error shows key material.
 func NewKey(id string, alg Algorithm, public any) (Key, error) {
+	k, err := newKey(id, alg, public)
+	if err != nil {
+		return Key{}, fmt.Errorf("verifier: %w", err)
+	}
+	return k, nil
+}
+
+func newKey(id string, alg Algorithm, public any) (Key, error) {
 	if len(id) > MaxKeyID {
-		return Key{}, fmt.Errorf("verifier: kid of %d bytes: want at most %d", len(id), MaxKeyID)
+		return Key{}, fmt.Errorf("kid of %d bytes: want at most %d", len(id), MaxKeyID)
 	}
 	k := &key{id: id, alg: alg}
 	var err error
-	switch f := alg.family(); f {
+	switch alg.family() {
 	case familyHMAC:
 		k.check, err = newHMACChecker(alg, public)
 	case familyPKCS1, familyPSS:
@@ -121,14 +130,14 @@ func NewKey(id string, alg Algorithm, public any) (Key, error) {
 	case familyEdDSA:
 		k.public, k.check, err = newEd25519Checker(public)
 	default:
-		err = fmt.Errorf("not one of %v", Algorithms())
+		return Key{}, fmt.Errorf("no algorithm %.20q: want one of %v", string(alg), Algorithms())
 	}
 	if err != nil {
-		return Key{}, fmt.Errorf("verifier: %.20q key: %w", string(alg), err)
+		return Key{}, fmt.Errorf("%v key: %w", alg, err)
 	}
 	if id == "" {
 		if k.id, err = thumbprint(public); err != nil {
-			return Key{}, fmt.Errorf("verifier: %v key: thumbprint: %w", alg, err)
+			return Key{}, fmt.Errorf("%v key: thumbprint: %w", alg, err)
 		}
 	}
 	return Key{k}, nil
@@ -225,7 +234,7 @@ func algorithmOf(public any, rsaPolicy Algorithm) (Algorithm, error) {
 	switch p := public.(type) {
 	case *rsa.PublicKey:
 		if f := rsaPolicy.family(); f != familyPKCS1 && f != familyPSS {
-			return "", fmt.Errorf("verifier: an RSA key without an algorithm: name one of RS256 to PS512, not %.20q", string(rsaPolicy))
+			return "", fmt.Errorf("an RSA key without an algorithm: name one of RS256 to PS512, not %.20q", string(rsaPolicy))
 		}
 		return rsaPolicy, nil
 	case *ecdsa.PublicKey:
@@ -234,9 +243,9 @@ func algorithmOf(public any, rsaPolicy Algorithm) (Algorithm, error) {
 				return alg, nil
 			}
 		}
-		return "", fmt.Errorf("verifier: no algorithm for that elliptic curve")
+		return "", errors.New("no algorithm for that elliptic curve")
 	case ed25519.PublicKey:
 		return EdDSA, nil
 	}
-	return "", fmt.Errorf("verifier: no algorithm for a %T", public)
+	return "", fmt.Errorf("no algorithm for a %T", public)
 }
