@@ -1,0 +1,67 @@
+# The targets of this repository; "make help" lists them.
+
+GO       ?= go
+FUZZTIME ?= 20s
+BENCH    ?= .
+ARGS     ?=
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+.PHONY: build
+build: ## build bin/rescind
+	$(GO) build -trimpath -o bin/rescind ./cmd/rescind
+
+.PHONY: run
+run: build ## start a server with nothing installed: the embedded store (ARGS="--addr ...")
+	@exec bin/rescind serve $(ARGS)
+
+.PHONY: demo
+demo: build ## show a login, an exchange, a replay and a revocation, and what each costs
+	@bin/rescind demo
+
+# Installs redis-server, or a C compiler for the race detector, only as root or
+# with INSTALL=1; otherwise it says which command would.
+.PHONY: test
+test: ## every test with -race, against a private, real redis-server
+	@redis=$$(.ci/prepare) || exit 2; export REDIS_SERVER="$$redis"; set -ex; \
+	$(GO) test -race -timeout 15m ./...; \
+	if [ -f internal/conformance/go.mod ]; then cd internal/conformance && $(GO) test ./...; fi
+
+.PHONY: cover
+cover: ## every test, with the coverage of every package in coverage.out
+	@redis=$$(.ci/prepare) || exit 2; export REDIS_SERVER="$$redis"; set -ex; \
+	$(GO) test -coverpkg=./... -coverprofile=coverage.out ./...; \
+	$(GO) tool cover -func=coverage.out | tail -n 1
+
+.PHONY: bench
+bench: ## the Go benchmarks (BENCH=pattern)
+	@redis=$$(.ci/prepare) || exit 2; export REDIS_SERVER="$$redis"; set -x; \
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+.PHONY: fuzz
+fuzz: ## each fuzz target for FUZZTIME
+	.ci/fuzz $(FUZZTIME)
+
+.PHONY: lint
+lint: ## gofmt, go vet and staticcheck
+	.ci/lint
+
+.PHONY: fmt
+fmt: ## format every file
+	gofmt -w .
+
+.PHONY: ci
+ci: ## all that is checked before a change is taken
+	.ci/run
+
+.PHONY: install
+install: ## install rescind where go install puts it
+	$(GO) install -trimpath ./cmd/rescind
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin dist coverage.out
