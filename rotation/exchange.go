@@ -38,12 +38,14 @@ func (s *Sessions) Exchange(ctx context.Context, raw string, a Attempt) (Tokens,
 	if err := a.validate(); err != nil {
 		return Tokens{}, err
 	}
+	// Read first: whatever takes long from here on can only cost the successor
+	// its life, not lengthen it (R8).
 	now := s.opts.Now()
 	claims, err := s.exchange.Authenticate(ctx, raw)
 	if err != nil {
 		return Tokens{}, err
 	}
-	old, err := s.exchangeable(claims, a, now)
+	old, err := s.exchangeable(claims, a)
 	if err != nil {
 		return Tokens{}, err
 	}
@@ -61,7 +63,7 @@ func (s *Sessions) Exchange(ctx context.Context, raw string, a Attempt) (Tokens,
 	if err != nil {
 		return Tokens{}, err
 	}
-	spent, err := s.spend(ctx, old, m, a.IdempotencyKey)
+	spent, err := s.spend(ctx, old, m, a.IdempotencyKey, s.denies(old, now))
 	switch {
 	case errors.Is(err, denylist.ErrReused):
 		return Tokens{}, s.endReplayed(ctx, claims, err)
@@ -88,12 +90,8 @@ type presented struct {
 	accessExpiry time.Time // of a pair's access token
 }
 
-// exchangeable reads a genuine token as one that may be exchanged (R7, R8).
-func (s *Sessions) exchangeable(c verifier.Claims, a Attempt, now time.Time) (presented, error) {
-	// The verifier's leeway is for iat and nbf.
-	if !now.Before(c.ExpiresAt()) {
-		return presented{}, verifier.ErrExpired
-	}
+// exchangeable reads a genuine token as one that may be exchanged (R8).
+func (s *Sessions) exchangeable(c verifier.Claims, a Attempt) (presented, error) {
 	p := presented{token: c.Token()}
 	var err error
 	if c.Type() == refreshType {
@@ -166,7 +164,7 @@ func (s *Sessions) tooOften(next descent, now time.Time) bool {
 
 // spend asks the store to let this attempt win, and asks again with the same
 // attempt where the answer was lost.
-func (s *Sessions) spend(ctx context.Context, old presented, m mint, key string) (denylist.Spent, error) {
+func (s *Sessions) spend(ctx context.Context, old presented, m mint, key string, denies []denylist.Entry) (denylist.Spent, error) {
 	successor := denylist.Successor{
 		ID:        m.id,
 		IssuedAt:  m.issuedAt,
@@ -174,7 +172,7 @@ func (s *Sessions) spend(ctx context.Context, old presented, m mint, key string)
 		Key:       key,
 		Note:      encodeNote(m),
 	}
-	how := denylist.Exchange{Window: s.opts.ReplayWindow, Overlap: s.opts.VerifyOverlap, Denies: s.denies(old)}
+	how := denylist.Exchange{Window: s.opts.ReplayWindow, Overlap: s.opts.VerifyOverlap, Denies: denies}
 	var spent denylist.Spent
 	err := untilKnown(ctx, func() (err error) {
 		spent, err = s.store.Spend(ctx, old.token, successor, how)
@@ -183,14 +181,13 @@ func (s *Sessions) spend(ctx context.Context, old presented, m mint, key string)
 	return spent, err
 }
 
-// denies is what verifiers could still meet of the old generation (R8). The
-// store leaves out what has expired on its clock.
-func (s *Sessions) denies(old presented) []denylist.Entry {
+// denies is what verifiers can still meet of the old generation (R8).
+func (s *Sessions) denies(old presented, now time.Time) []denylist.Entry {
 	entry := denylist.Entry{Scope: denylist.ScopeToken, Issuer: s.opts.Issuer, Rotated: &denylist.Rotated{}}
 	switch {
 	case old.style == Single:
 		entry.ID, entry.Until = old.token.ID, old.token.ExpiresAt
-	case !s.opts.KeepOldAccess:
+	case !s.opts.KeepOldAccess && now.Before(old.accessExpiry):
 		entry.ID, entry.Until = accessID(old.session, old.token.ID), old.accessExpiry
 	default:
 		return nil

@@ -22,11 +22,12 @@ func (d *keyDir) gate() string { return filepath.Join(d.path, "lock") }
 type fileStamp struct {
 	inode    uint64
 	size     int64
+	mode     fs.FileMode
 	modified time.Time
 }
 
 func stampOf(info fs.FileInfo) fileStamp {
-	return fileStamp{inode: inode(info), size: info.Size(), modified: info.ModTime()}
+	return fileStamp{inode: inode(info), size: info.Size(), mode: info.Mode(), modified: info.ModTime()}
 }
 
 // stat is the stamp of the file as it is now.

@@ -106,7 +106,8 @@ func New(ring *KeyRing, store Store, opts Options) (*Sessions, error) {
 		MaxLifetime: opts.longestLifetime(),
 	}
 	var err error
-	if s.exchange, err = verifier.New(store, []verifier.Issuer{ours}, verifier.Options{Leeway: opts.Leeway, Now: opts.Now}); err != nil {
+	strict := verifier.Options{Leeway: opts.Leeway, ExactExpiry: true, Now: opts.Now}
+	if s.exchange, err = verifier.New(store, []verifier.Issuer{ours}, strict); err != nil {
 		return nil, fmt.Errorf("rotation: %w", err)
 	}
 	// A token that only takes away may be as old as it likes, and from a node

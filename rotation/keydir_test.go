@@ -1,0 +1,195 @@
+package rotation_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rescindhq/rescind/rotation"
+	"github.com/rescindhq/rescind/verifier"
+)
+
+func TestKeyDir_SurvivesAndIsPrivate(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "deep", "keys")
+	ring := openRing(t, dir)
+	_, err := ring.Sign("at+jwt", []byte("{}"))
+	require.ErrorIs(t, err, rotation.ErrNoKey)
+	_, err = ring.Rotate()
+	require.ErrorIs(t, err, rotation.ErrNoKey)
+	for _, alg := range verifier.Algorithms() {
+		_, err := ring.Generate(alg)
+		require.NoError(t, err)
+	}
+	_, err = ring.Rotate()
+	require.NoError(t, err)
+
+	assert.Equal(t, ring.List(), openRing(t, dir).List())
+	info, err := os.Stat(dir)
+	require.NoError(t, err)
+	assert.Equal(t, os.FileMode(0o700), info.Mode().Perm())
+	files, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	for _, f := range files {
+		info, err := f.Info()
+		require.NoError(t, err)
+		assert.Equal(t, os.FileMode(0o600), info.Mode().Perm(), f.Name())
+	}
+}
+
+func TestKeyDir_SecondProcessSeesTheChange(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	one, two := openRing(t, dir), openRing(t, dir)
+	_, err := one.Generate(verifier.ES256)
+	require.NoError(t, err)
+
+	t.Run("at once where a token names the new key", func(t *testing.T) {
+		next, err := one.Rotate()
+		require.NoError(t, err)
+		_, err = two.Key(t.Context(), next.ID)
+		assert.NoError(t, err)
+	})
+	t.Run("at the next Reload otherwise", func(t *testing.T) {
+		_, err := one.Rotate()
+		require.NoError(t, err)
+		require.NoError(t, two.Reload())
+		assert.Equal(t, one.List(), two.List())
+	})
+	t.Run("and changes what is there, not what it knew", func(t *testing.T) {
+		_, err := one.Rotate()
+		require.NoError(t, err)
+		_, err = two.Generate(verifier.HS256)
+		require.NoError(t, err)
+		require.NoError(t, one.Reload())
+		assert.Equal(t, two.List(), one.List())
+	})
+}
+
+func TestKeyDir_ConcurrentWritersLoseNothing(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	var wg sync.WaitGroup
+	for range 8 {
+		ring := openRing(t, dir)
+		wg.Go(func() {
+			for range 4 {
+				_, err := ring.Generate(verifier.HS256)
+				assert.NoError(t, err)
+			}
+		})
+	}
+	wg.Wait()
+	signing := 0
+	keys := openRing(t, dir).List()
+	for _, k := range keys {
+		if k.State == rotation.Signing {
+			signing++
+		}
+	}
+	assert.Len(t, keys, 32)
+	assert.Equal(t, 1, signing)
+}
+
+func TestKeyDir_BadFileKeepsTheOld(t *testing.T) {
+	t.Parallel()
+	spoil := map[string]func(t *testing.T, file string){
+		"not JSON":       func(t *testing.T, file string) { require.NoError(t, os.WriteFile(file, []byte("{"), 0o600)) },
+		"empty":          func(t *testing.T, file string) { require.NoError(t, os.WriteFile(file, nil, 0o600)) },
+		"group may read": func(t *testing.T, file string) { require.NoError(t, os.Chmod(file, 0o640)) },
+		"world may read": func(t *testing.T, file string) { require.NoError(t, os.Chmod(file, 0o604)) },
+		"gone":           func(t *testing.T, file string) { require.NoError(t, os.Remove(file)) },
+		"a directory": func(t *testing.T, file string) {
+			require.NoError(t, os.Remove(file))
+			require.NoError(t, os.Mkdir(file, 0o700))
+		},
+		"a pipe": func(t *testing.T, file string) {
+			require.NoError(t, os.Remove(file))
+			require.NoError(t, syscall.Mkfifo(file, 0o600))
+		},
+		"too large": func(t *testing.T, file string) {
+			require.NoError(t, os.WriteFile(file, make([]byte, 1<<20+1), 0o600))
+		},
+	}
+	for name, spoil := range spoil {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			ring := openRing(t, dir)
+			key, err := ring.Generate(verifier.ES256)
+			require.NoError(t, err)
+			spoil(t, filepath.Join(dir, "keys.json"))
+
+			for range 2 {
+				assert.ErrorIs(t, ring.Reload(), rotation.ErrKeyFile)
+			}
+			_, err = ring.Sign("at+jwt", []byte("{}"))
+			assert.NoError(t, err)
+			_, err = ring.Key(t.Context(), key.ID)
+			assert.NoError(t, err)
+			_, err = ring.Key(t.Context(), "another")
+			assert.ErrorIs(t, err, verifier.ErrUnknownKey)
+			_, err = ring.Generate(verifier.ES256)
+			assert.Error(t, err, "nothing may be written over it")
+			if name != "gone" {
+				_, err = rotation.OpenKeyRing(dir, rotation.KeyRingOptions{})
+				assert.ErrorIs(t, err, rotation.ErrKeyFile)
+			}
+		})
+	}
+}
+
+func TestKeyDir_OthersMayNotReplaceItsFiles(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	require.NoError(t, os.Chmod(dir, 0o777))
+	_, err := openRing(t, dir).Generate(verifier.ES256)
+	assert.ErrorIs(t, err, rotation.ErrKeyFile)
+}
+
+func TestKeyDir_CrashBeforeTheRenameChangesNothing(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	ring := openRing(t, dir)
+	_, err := ring.Generate(verifier.ES256)
+	require.NoError(t, err)
+	// What a writer leaves that died half-way, with a mode of its own.
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "keys.json.next"), []byte(`{"version":1,"ke`), 0o644))
+
+	again := openRing(t, dir)
+	assert.Equal(t, ring.List(), again.List())
+	_, err = again.Rotate()
+	require.NoError(t, err)
+	assert.NoFileExists(t, filepath.Join(dir, "keys.json.next"))
+	assert.Len(t, openRing(t, dir).List(), 2)
+}
+
+func openRing(t *testing.T, dir string) *rotation.KeyRing {
+	t.Helper()
+	ring, err := rotation.OpenKeyRing(dir, rotation.KeyRingOptions{})
+	require.NoError(t, err)
+	return ring
+}
+
+// keyFileContent is the file as another program would read it.
+type keyFileContent struct {
+	Version int
+	Keys    []struct {
+		JWK map[string]any
+	}
+}
+
+func keyFileOf(t *testing.T, dir string) keyFileContent {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(dir, "keys.json"))
+	require.NoError(t, err)
+	var file keyFileContent
+	require.NoError(t, json.Unmarshal(data, &file))
+	return file
+}
