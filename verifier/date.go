@@ -1,6 +1,7 @@
 package verifier
 
 import (
+	"strconv"
 	"strings"
 	"time"
 )
@@ -19,6 +20,9 @@ var beyond = time.Unix(maxSeconds+1, 0).UTC()
 // what is later than maxSeconds is beyond. It reports false for an instant
 // before 1970.
 func numericDate(number string) (time.Time, bool) {
+	if seconds, err := strconv.ParseInt(number, 10, 64); err == nil && seconds >= 0 {
+		return time.Unix(min(seconds, maxSeconds+1), 0).UTC(), true
+	}
 	mantissa, exponent := number, 0
 	if e := strings.IndexAny(number, "eE"); e >= 0 {
 		mantissa, exponent = number[:e], exponentOf(number[e+1:])

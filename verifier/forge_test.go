@@ -73,14 +73,18 @@ var forges = sync.OnceValue(func() map[Algorithm]any {
 func newForge(tb testing.TB, alg Algorithm) *forge {
 	tb.Helper()
 	f := &forge{tb: tb, kid: "test-" + string(alg), alg: alg, secret: forges()[alg]}
-	public := f.secret
-	if private, ok := f.secret.(crypto.Signer); ok {
-		public = private.Public()
-	}
-	key, err := NewKey(f.kid, alg, public)
+	key, err := NewKey(f.kid, alg, f.public())
 	require.NoError(tb, err)
 	f.key = key
 	return f
+}
+
+// public is what NewKey takes.
+func (f *forge) public() any {
+	if private, ok := f.secret.(crypto.Signer); ok {
+		return private.Public()
+	}
+	return f.secret
 }
 
 // sign returns the signature over input.

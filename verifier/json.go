@@ -56,12 +56,11 @@ type scanner struct {
 }
 
 // scanObject reads text, which must be one object, and puts the members that
-// known lists into their places.
-func scanObject(text string, known vocabulary, into []value) error {
+// known lists into their places. names is room for the others' names.
+func scanObject(text string, known vocabulary, into []value, names []string) error {
 	if !utf8.ValidString(text) {
 		return malformed("not UTF-8")
 	}
-	var names [fewNames]string
 	s := scanner{text: text, names: names[:0]}
 	if s.skipSpace(); s.peek() != '{' {
 		return malformed("not a JSON object")

@@ -11,8 +11,10 @@ const MaxTokenSize = 8 << 10
 // room is where one token is taken apart. Rooms are used again and again: what
 // outlives Verify is copied out of them.
 type room struct {
+	parts
 	signed  [MaxTokenSize]byte // the token
 	decoded [MaxTokenSize]byte // its header, payload and signature
+	names   [fewNames]string   // of JSON members
 }
 
 // parts are a token that has been read strictly: well-formed all through, and
@@ -28,41 +30,48 @@ type parts struct {
 	signingInput, signature []byte // in the room
 }
 
-// read takes a token in the compact form apart (RFC 7515 section 7.1).
-func (p *parts) read(raw string, in *room) error {
+// clear forgets the token, so that a room in the pool holds on to none.
+func (in *room) clear() {
+	in.parts = parts{}
+	clear(in.names[:])
+}
+
+// read takes a token in the compact form apart (RFC 7515 section 7.1). The
+// parts are valid until the room is cleared.
+func (in *room) read(raw string) (*parts, error) {
 	switch {
 	case raw == "":
-		return ErrMissing
+		return nil, ErrMissing
 	case len(raw) > MaxTokenSize:
-		return fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(raw), MaxTokenSize)
+		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(raw), MaxTokenSize)
 	}
 	dot1 := strings.IndexByte(raw, '.')
 	dot2 := strings.LastIndexByte(raw, '.')
 	if dot1 == dot2 || strings.IndexByte(raw[dot1+1:dot2], '.') >= 0 {
-		return malformed("not three segments")
+		return nil, malformed("not three segments")
 	}
 	header, ok1 := appendBase64(in.decoded[:0], raw[:dot1])
 	both, ok2 := appendBase64(header, raw[dot1+1:dot2])
 	all, ok3 := appendBase64(both, raw[dot2+1:])
 	if !ok1 || !ok2 || !ok3 {
-		return malformed("not base64url")
+		return nil, malformed("not base64url")
 	}
-	p.signingInput = in.signed[:copy(in.signed[:], raw[:dot2])]
-	p.signature = all[len(both):]
+	in.signingInput = in.signed[:copy(in.signed[:], raw[:dot2])]
+	in.signature = all[len(both):]
 
 	text := string(both)
-	p.payload = text[len(header):]
-	if err := p.readHeader(text[:len(header)]); err != nil {
-		return err
+	in.payload = text[len(header):]
+	if err := in.readHeader(text[:len(header)]); err != nil {
+		return nil, err
 	}
-	return scanObject(p.payload, claimNamed, p.claims[:])
+	return &in.parts, scanObject(in.payload, claimNamed, in.claims[:], in.names[:])
 }
 
 // readHeader reads the JOSE header. What it says is checked against the key
 // later; what no token may say is refused here (R2).
-func (p *parts) readHeader(text string) error {
+func (in *room) readHeader(text string) error {
 	var head [headCount]value
-	if err := scanObject(text, headerNamed, head[:]); err != nil {
+	if err := scanObject(text, headerNamed, head[:], in.names[:]); err != nil {
 		return err
 	}
 	for at := headRefused; at < headCount; at++ {
@@ -78,10 +87,10 @@ func (p *parts) readHeader(text string) error {
 	if isJWT(head[headCty].str()) {
 		return fmt.Errorf("%w: a token in a token", ErrHeader)
 	}
-	p.alg, p.kid, p.typ = head[headAlg].str(), head[headKid].str(), head[headTyp].str()
-	p.hasKid = head[headKid].kind != kindAbsent
-	if len(p.kid) > MaxKeyID {
-		return fmt.Errorf("%w: kid of %d bytes, at most %d", ErrHeader, len(p.kid), MaxKeyID)
+	in.alg, in.kid, in.typ = head[headAlg].str(), head[headKid].str(), head[headTyp].str()
+	in.hasKid = head[headKid].kind != kindAbsent
+	if len(in.kid) > MaxKeyID {
+		return fmt.Errorf("%w: kid of %d bytes, at most %d", ErrHeader, len(in.kid), MaxKeyID)
 	}
 	return nil
 }

@@ -108,23 +108,24 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (Claims, error) {
 func (v *Verifier) Authenticate(ctx context.Context, raw string) (Claims, error) {
 	in := v.rooms.Get().(*room)
 	defer v.rooms.Put(in)
+	defer in.clear()
 
-	var token parts
-	if err := token.read(raw, in); err != nil { // size, strict reading, header
-		return Claims{}, err
-	}
-	issuer, err := v.issuerOf(&token)
+	token, err := in.read(raw) // size, strict reading, header
 	if err != nil {
 		return Claims{}, err
 	}
-	key, err := issuer.keyOf(ctx, &token)
+	issuer, err := v.issuerOf(token)
+	if err != nil {
+		return Claims{}, err
+	}
+	key, err := issuer.keyOf(ctx, token)
 	if err != nil {
 		return Claims{}, err
 	}
 	if err := key.verify(token.signingInput, token.signature); err != nil {
 		return Claims{}, err
 	}
-	c, err := issuer.claimSet(&token, key)
+	c, err := issuer.claimSet(token, key)
 	if err != nil {
 		return Claims{}, err
 	}
