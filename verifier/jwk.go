@@ -53,22 +53,22 @@ func ParseJWKS(data []byte, rsaAlg Algorithm) (Keys, error) {
 	if len(keys) == 0 && skipped != nil {
 		return nil, fmt.Errorf("verifier: JWKS: every key is unusable, the last because: %w", skipped)
 	}
-	return keys, keys.check()
+	return keys.distinct()
 }
 
-// check refuses what would make a key's choice ambiguous.
-func (ks Keys) check() error {
+// distinct returns the keys if there are any and each has a kid of its own.
+func (ks Keys) distinct() (Keys, error) {
 	if len(ks) == 0 {
-		return errors.New("verifier: no keys")
+		return nil, errors.New("verifier: no keys")
 	}
 	seen := make(map[string]bool, len(ks))
 	for _, k := range ks {
 		if seen[k.ID()] {
-			return fmt.Errorf("verifier: two keys with the kid %q", k.ID())
+			return nil, fmt.Errorf("verifier: two keys with the kid %q", k.ID())
 		}
 		seen[k.ID()] = true
 	}
-	return nil
+	return ks, nil
 }
 
 // errOtherUse marks keys that are not for verifying signatures.

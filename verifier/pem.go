@@ -41,7 +41,7 @@ func ParsePEM(data []byte, alg Algorithm) (Keys, error) {
 		}
 		keys, rest = append(keys, key), after
 	}
-	return keys, keys.check()
+	return keys.distinct()
 }
 
 // nextPEM decodes the block that data begins with. pem.Decode alone would skip
