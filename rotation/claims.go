@@ -1,14 +1,15 @@
 package rotation
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/google/uuid"
 
 	"github.com/rescindhq/rescind/denylist"
+	"github.com/rescindhq/rescind/verifier"
 )
 
 // descent is what every token of a session has in common with the next: who
@@ -79,7 +80,7 @@ type lineage struct {
 	Issuer     string `json:"iss"`
 	Subject    string `json:"sub"`
 	Audience   any    `json:"aud"`
-	ClientID   string `json:"client_id,omitempty"`
+	ClientID   string `json:"client_id,omitzero"`
 	IssuedAt   int64  `json:"iat"`
 	ExpiresAt  int64  `json:"exp"`
 	ID         string `json:"jti"`
@@ -92,13 +93,13 @@ type lineage struct {
 
 type accessClaims struct {
 	lineage
-	Scope     string `json:"scope,omitempty"`
-	Renewable bool   `json:"renewable,omitempty"`
+	Scope     string `json:"scope,omitzero"`
+	Renewable bool   `json:"renewable,omitzero"`
 }
 
 type refreshClaims struct {
 	lineage
-	Grant        string `json:"grant,omitempty"`
+	Grant        string `json:"grant,omitzero"`
 	AccessExpiry int64  `json:"access_exp"`
 }
 
@@ -155,7 +156,12 @@ func (s *Sessions) signClaims(typ string, claims any) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("rotation: writing claims: %w", err)
 	}
-	return s.ring.Sign(typ, data)
+	raw, err := s.ring.Sign(typ, data)
+	if err == nil && len(raw) > verifier.MaxTokenSize {
+		// Found out before anything is spent for it.
+		return "", fmt.Errorf("%w: claims make a token of %d bytes, which nobody would read", ErrInvalid, len(raw))
+	}
+	return raw, err
 }
 
 // oneOrMany is aud: a string where there is only one (RFC 7519, section 4.1.3).
