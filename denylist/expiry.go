@@ -71,7 +71,7 @@ func newPolicy(skewMargin, lifetime time.Duration) policy {
 // outlive is when nothing that ends at t can be alive for any verifier of the
 // fleet: its leeway and its clock's error are over (R5).
 func (p policy) outlive(t time.Time) time.Time {
-	return instant(instant(t).Add(MaxLeeway + p.skewMargin))
+	return instant(instant(t).Add(MaxLeeway).Add(p.skewMargin))
 }
 
 // stamp is e as it is written at now: instants filled in, its expiry computed.

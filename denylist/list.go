@@ -48,12 +48,13 @@ func parseCursor(s string) (position, error) {
 	if s == "" {
 		return position{}, nil
 	}
-	ms, member, ok := strings.Cut(s, ".")
+	ms, member, _ := strings.Cut(s, ".")
 	expires, err := strconv.ParseInt(ms, 10, 64)
-	if !ok || err != nil || expires < 0 || expires > maxMillis || len(member) != len("t:")+digestLen {
+	p := position{expires, member}
+	if err != nil || expires < 0 || expires > maxMillis || len(member) != len("t:")+digestLen || p.cursor() != s {
 		return position{}, fmt.Errorf("%w: not a cursor of this list", ErrInvalid)
 	}
-	return position{expires, member}, nil
+	return p, nil
 }
 
 // scopeLetters name the scopes in keys and in the index.

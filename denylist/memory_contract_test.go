@@ -2,6 +2,7 @@ package denylist_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/rescindhq/rescind/denylist"
 	"github.com/rescindhq/rescind/denylist/denylisttest"
@@ -10,6 +11,13 @@ import (
 func TestMemory_Contract(t *testing.T) {
 	denylisttest.Run(t, func(*testing.T) denylisttest.Subject {
 		return denylisttest.Subject{Store: denylist.NewMemory(denylist.MemoryOptions{})}
+	})
+}
+
+func TestMemory_ContractOfOtherSettings(t *testing.T) {
+	opts := denylist.MemoryOptions{SkewMargin: 3 * time.Second, Lifetime: time.Hour}
+	denylisttest.Run(t, func(*testing.T) denylisttest.Subject {
+		return denylisttest.Subject{Store: denylist.NewMemory(opts), SkewMargin: opts.SkewMargin, Lifetime: opts.Lifetime}
 	})
 }
 

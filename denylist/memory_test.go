@@ -1,6 +1,7 @@
 package denylist_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -10,28 +11,179 @@ import (
 	"github.com/rescindhq/rescind/denylist"
 )
 
-func TestMemory_OneSuccessor(t *testing.T) {
-	m := denylist.NewMemory(denylist.MemoryOptions{})
-	now := time.Now()
-	old := denylist.Token{Issuer: "i", ID: "a", Session: "s", Subject: "u", ExpiresAt: now.Add(time.Minute), Login: now}
-	next := denylist.Successor{ID: "b", IssuedAt: now, ExpiresAt: now.Add(time.Hour)}
-	how := denylist.Exchange{Denies: []denylist.Entry{{Scope: denylist.ScopeToken, Issuer: "i", ID: "a", Until: old.ExpiresAt, Rotated: &denylist.Rotated{}}}}
-	spent, err := m.Spend(t.Context(), old, next, how)
+const issuer = "https://issuer.example"
+
+// dial is a clock that a test sets.
+type dial struct{ time.Time }
+
+func (d *dial) now() time.Time { return d.Time }
+
+// dialled returns a Memory and its clock, which stands between two
+// milliseconds.
+func dialled() (*denylist.Memory, *dial) {
+	d := &dial{time.Date(2026, 3, 1, 12, 0, 0, 123_456_789, time.UTC)}
+	return denylist.NewMemory(denylist.MemoryOptions{Now: d.now}), d
+}
+
+// tokenAt is the first token of a session, alive for an hour.
+func tokenAt(login time.Time) denylist.Token {
+	return denylist.Token{
+		Issuer: issuer, ID: "jti", Session: "sid", Subject: "sub",
+		Login: login, ExpiresAt: login.Add(time.Hour),
+	}
+}
+
+func next(t denylist.Token, attempt string) denylist.Successor {
+	return denylist.Successor{ID: attempt, IssuedAt: t.Login, ExpiresAt: t.ExpiresAt.Add(time.Hour)}
+}
+
+func rotated(t denylist.Token) denylist.Exchange {
+	return denylist.Exchange{Denies: []denylist.Entry{
+		{Scope: denylist.ScopeToken, Issuer: t.Issuer, ID: t.ID, Until: t.ExpiresAt, Rotated: &denylist.Rotated{}},
+	}}
+}
+
+func TestR5_MemoryForgetsAtTheMillisecond(t *testing.T) {
+	m, clock := dialled()
+	token := tokenAt(clock.Time)
+	_, err := m.Revoke(t.Context(), denylist.TokenEntry(issuer, token.ID, token.ExpiresAt))
 	require.NoError(t, err)
-	assert.False(t, spent.Replayed)
-	assert.ErrorIs(t, m.Check(t.Context(), old), denylist.ErrRevoked)
-	spent, err = m.Spend(t.Context(), old, next, how)
+	end := token.ExpiresAt.Add(denylist.MaxLeeway + time.Minute).Truncate(time.Millisecond)
+
+	clock.Time = end.Add(-time.Nanosecond)
+	assert.ErrorIs(t, m.Check(t.Context(), token), denylist.ErrRevoked)
+	clock.Time = end
+	assert.NoError(t, m.Check(t.Context(), token))
+	_, err = m.Get(t.Context(), denylist.ScopeToken, issuer, token.ID)
+	assert.ErrorIs(t, err, denylist.ErrNotFound)
+	counts, err := m.Counts(t.Context())
 	require.NoError(t, err)
-	assert.False(t, spent.Replayed)
-	_, err = m.Spend(t.Context(), old, denylist.Successor{ID: "c"}, how)
-	assert.ErrorIs(t, err, denylist.ErrReused)
-	rotated := old
-	rotated.ID, rotated.Rotation = "b", 1
-	assert.NoError(t, m.Spendable(t.Context(), rotated))
-	_, err = m.Revoke(t.Context(), denylist.SessionEntry("i", "s", time.Time{}))
-	require.NoError(t, err)
-	assert.ErrorIs(t, m.Spendable(t.Context(), rotated), denylist.ErrRevoked)
+	assert.Zero(t, counts, "what has expired does not count, pruned or not")
 	page, err := m.List(t.Context(), denylist.Query{})
 	require.NoError(t, err)
-	assert.Len(t, page.Entries, 2)
+	assert.Empty(t, page.Entries)
+}
+
+func TestR6_MemoryClockIsInMilliseconds(t *testing.T) {
+	m, clock := dialled()
+	now, err := m.Now(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, clock.Truncate(time.Millisecond), now)
+
+	receipt, err := m.Revoke(t.Context(), denylist.SubjectEntry(issuer, "sub", time.Time{}))
+	require.NoError(t, err)
+	assert.Equal(t, now, receipt.At)
+	assert.Equal(t, now, receipt.Results[0].Entry.Revoked.Cutoff)
+	assert.ErrorIs(t, m.Check(t.Context(), tokenAt(now)), denylist.ErrRevoked, "the same millisecond")
+	assert.NoError(t, m.Check(t.Context(), tokenAt(now.Add(time.Millisecond))))
+}
+
+func TestR7_MemorySpendsUntilExp(t *testing.T) {
+	m, clock := dialled()
+	early, late := tokenAt(clock.Time), tokenAt(clock.Time)
+	late.Session = "another"
+	end := early.ExpiresAt.Truncate(time.Millisecond)
+
+	clock.Time = end.Add(-time.Nanosecond)
+	require.NoError(t, m.Spendable(t.Context(), early))
+	_, err := m.Spend(t.Context(), early, next(early, "a"), denylist.Exchange{})
+	assert.NoError(t, err)
+
+	clock.Time = end
+	assert.ErrorIs(t, m.Spendable(t.Context(), late), denylist.ErrExpired)
+	_, err = m.Spend(t.Context(), late, next(late, "a"), denylist.Exchange{})
+	assert.ErrorIs(t, err, denylist.ErrExpired)
+	_, err = m.Spend(t.Context(), early, next(early, "a"), denylist.Exchange{})
+	assert.NoError(t, err, "a retry of the attempt that won in time")
+}
+
+func TestR11_MemoryWindowNeverSlides(t *testing.T) {
+	m, clock := dialled()
+	token := tokenAt(clock.Time)
+	how := denylist.Exchange{Window: 10 * time.Second}
+	spent, err := m.Spend(t.Context(), token, next(token, "a"), how)
+	require.NoError(t, err)
+
+	for range 9 {
+		clock.Time = clock.Add(time.Second)
+		again, err := m.Spend(t.Context(), token, next(token, "b"), how)
+		require.NoError(t, err)
+		assert.True(t, again.Replayed)
+		assert.Equal(t, spent.Successor, again.Successor)
+		assert.Equal(t, spent.At, again.At)
+	}
+	clock.Time = spent.At.Add(how.Window - time.Nanosecond)
+	_, err = m.Spend(t.Context(), token, next(token, "b"), how)
+	assert.NoError(t, err, "the last instant of the window")
+	clock.Time = spent.At.Add(how.Window)
+	_, err = m.Spend(t.Context(), token, next(token, "b"), how)
+	assert.ErrorIs(t, err, denylist.ErrReused)
+}
+
+func TestR12_MemoryOverlapToTheMillisecond(t *testing.T) {
+	m, clock := dialled()
+	token := tokenAt(clock.Time)
+	how := rotated(token)
+	how.Overlap = 10 * time.Second
+	spent, err := m.Spend(t.Context(), token, next(token, "a"), how)
+	require.NoError(t, err)
+
+	clock.Time = spent.At.Add(how.Overlap - time.Nanosecond)
+	assert.NoError(t, m.Check(t.Context(), token))
+	clock.Time = spent.At.Add(how.Overlap)
+	assert.ErrorIs(t, m.Check(t.Context(), token), denylist.ErrRevoked)
+}
+
+// TestMemory_ClockStepsBack: a clock that is set back revives nothing that was
+// denied and postpones nothing.
+func TestMemory_ClockStepsBack(t *testing.T) {
+	m, clock := dialled()
+	token := tokenAt(clock.Time)
+	spent, err := m.Spend(t.Context(), token, next(token, "a"), rotated(token))
+	require.NoError(t, err)
+	cut, err := m.Revoke(t.Context(), denylist.SubjectEntry(issuer, "sub", time.Time{}))
+	require.NoError(t, err)
+
+	clock.Time = clock.Add(-30 * time.Second)
+	again, err := m.Revoke(t.Context(), denylist.SubjectEntry(issuer, "sub", time.Time{}))
+	require.NoError(t, err)
+	assert.Equal(t, denylist.Unchanged, again.Results[0].Outcome)
+	assert.Equal(t, cut.Results[0].Entry, again.Results[0].Entry)
+	_, err = m.Spend(t.Context(), token, next(token, "b"), denylist.Exchange{})
+	assert.ErrorIs(t, err, denylist.ErrReused)
+	assert.ErrorIs(t, m.Check(t.Context(), token), denylist.ErrRevoked)
+
+	e, err := m.Get(t.Context(), denylist.ScopeToken, issuer, token.ID)
+	require.NoError(t, err)
+	assert.Equal(t, spent.At, e.Rotated.EffectiveFrom)
+}
+
+// TestMemory_ListsWhileItChanges: whatever else is written and forgotten while
+// a list is read, an entry that stays is listed once.
+func TestMemory_ListsWhileItChanges(t *testing.T) {
+	m, clock := dialled()
+	for i := range 50 {
+		end := clock.Add(time.Duration(i%7) * time.Hour)
+		_, err := m.Revoke(t.Context(), denylist.TokenEntry(issuer, fmt.Sprint(i), end))
+		require.NoError(t, err)
+	}
+	seen := map[string]int{}
+	q := denylist.Query{Limit: 7}
+	for i := 0; ; i++ {
+		page, err := m.List(t.Context(), q)
+		require.NoError(t, err)
+		for _, e := range page.Entries {
+			seen[e.ID]++
+		}
+		if q.Cursor = page.Next; q.Cursor == "" {
+			break
+		}
+		_, err = m.Revoke(t.Context(), denylist.TokenEntry(issuer, fmt.Sprint("new ", i), clock.Add(time.Duration(i)*time.Hour)))
+		require.NoError(t, err)
+		_, err = m.Reinstate(t.Context(), denylist.ScopeToken, issuer, fmt.Sprint(i))
+		require.NoError(t, err)
+	}
+	for i := 10; i < 50; i++ {
+		assert.Equal(t, 1, seen[fmt.Sprint(i)], "entry %d", i)
+	}
 }

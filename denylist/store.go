@@ -12,13 +12,15 @@ import (
 // error.
 type Store interface {
 	// Check returns nil if nothing denies t, an error wrapping ErrRevoked if
-	// something does, any other error if the store cannot tell.
+	// something does, any other error if the store cannot tell: ErrUnavailable,
+	// or ErrInvalid for a token that no entry could deny.
 	Check(ctx context.Context, t Token) error
 
 	// Revoke merges entries into the denylist (R10), all of one partition in
 	// one step. A caller may give entries only a revoked half; the rotated
-	// half is Spend's. An outcome that is not known wraps ErrUnknown;
-	// repeating is safe. From the attempt on, Check of the same store denies
+	// half is Spend's. ErrInvalid: one of the entries is wrong, or its cutoff
+	// too far ahead, and none was written. An outcome that is not known wraps
+	// ErrUnknown; repeating is safe. From the attempt on, Check of the same store denies
 	// what the entries deny (R16), whether or not the outcome is known.
 	Revoke(ctx context.Context, entries ...Entry) (Receipt, error)
 }
@@ -43,7 +45,7 @@ const (
 	Recorded  Outcome = 1 + iota // the entry is new
 	Merged                       // an entry was there; it denies more now, or for longer
 	Unchanged                    // an entry was there and denies as much already
-	Obsolete                     // every token that it would deny has expired: nothing was written
+	Obsolete                     // no verifier can still accept what it would deny: nothing was written
 )
 
 var outcomeNames = [...]string{Recorded: "recorded", Merged: "merged", Unchanged: "unchanged", Obsolete: "obsolete"}
@@ -74,8 +76,10 @@ type Spender interface {
 	//                                                                      or ErrExpired if that has expired
 	//   otherwise                                                          recorded; Won
 	//
-	// An outcome that is not known wraps ErrUnknown; the same attempt (the
-	// same s.ID) may be repeated.
+	// A token has expired at the very millisecond of its exp, and the window
+	// is over at its end. What wins and what is replayed writes how.Denies,
+	// what is refused writes nothing. An outcome that is not known wraps
+	// ErrUnknown; the same attempt (the same s.ID) may be repeated.
 	Spend(ctx context.Context, t Token, s Successor, how Exchange) (Spent, error)
 
 	// Spendable says what Spend would answer for t, with no key and no
@@ -111,7 +115,8 @@ type Exchange struct {
 	Overlap time.Duration
 	// Denies are written as rotated in the same step, effective from the
 	// store's now + Overlap: the old renewable token, the old access token of
-	// a pair. Those that have expired are not written.
+	// a pair. As everywhere, one that no verifier can still accept is not
+	// written. They must have a rotated half and no other.
 	Denies []Entry
 }
 
