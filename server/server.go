@@ -1,11 +1,20 @@
 // Package server is the HTTP surface: login and sessions, forward auth, key
 // set and health on the main listener, the operator's API on another.
+//
+// docs/http.md is the contract. Every refusal comes from one table of errors,
+// and every request leaves one log record, without tokens, passwords, ids or
+// paths.
 package server
 
 import (
 	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/rescindhq/rescind/denylist"
@@ -20,26 +29,45 @@ type Options struct {
 	AdminAddr string // admin listener; default 127.0.0.1:8081
 
 	Login Authenticator // nil: no login route
-	// AdminToken opens the admin API; at least 32 characters. Empty: no admin
-	// listener.
+	// AdminToken opens the admin API; at least 32 printable ASCII characters,
+	// none of them a space. Empty: no admin listener.
 	AdminToken string
 
-	TLSCert, TLSKey string // PEM files; both or none; re-read when they change
+	TLSCert, TLSKey string // PEM files, of both listeners; both or none; re-read when they change
 
 	// ForwardAuthIssuers are issuers, beside our own, whose tokens /v1/verify
-	// accepts.
+	// accepts. The verifier must trust them.
 	ForwardAuthIssuers []string
+
+	// Tasks are what Run does again and again while it serves, such as
+	// inspecting the store. It reads the signing keys again by itself.
+	Tasks []Task
+
+	// DrainTime is how long after readiness has dropped the listeners still
+	// accept, so that a load balancer can go elsewhere. Default 0.
+	DrainTime time.Duration
+	// ShutdownTime is what requests in flight have after that. Default 10 s.
+	ShutdownTime time.Duration
 
 	Logger  *slog.Logger // default: discard
 	Version string       // of the build
 	Now     func() time.Time
 }
 
+// Task is work that [Server.Run] repeats. An error is logged when it is
+// another one than before, and ends nothing.
+type Task struct {
+	Name  string
+	Every time.Duration
+	Do    func(ctx context.Context) error
+}
+
 // Authenticator checks a password. It takes the same time whether or not the
-// user exists.
+// user exists. One that has a method Health() error is asked for it after each
+// login, and a change is logged.
 type Authenticator interface {
-	// Authenticate returns who that is, an error wrapping ErrCredentials, or
-	// any other error if it cannot tell.
+	// Authenticate returns who that is, an error wrapping ErrCredentials or
+	// ErrBusy, or any other error if it cannot tell.
 	Authenticate(ctx context.Context, username, password string) (Identity, error)
 }
 
@@ -49,22 +77,102 @@ type Identity struct {
 	Scope   []string
 }
 
-// Server serves one issuer.
-type Server struct{}
+// minAdminToken is the fewest characters of an admin token.
+const minAdminToken = 32
 
-// New wires a server. Nothing listens before Run.
+// Server serves one issuer.
+type Server struct {
+	sessions *rotation.Sessions
+	store    denylist.Store
+	callers  *verifier.Verifier // of the tokens that /v1/verify and /v1/session accept
+	issuer   string
+	ring     *rotation.KeyRing
+
+	opts       Options
+	adminToken [sha256.Size]byte
+	log        *slog.Logger
+	metrics    *metrics
+	started    time.Time
+	draining   atomic.Bool
+	loginState changes // of the Authenticator's Health
+
+	main, admin http.Handler
+}
+
+// New wires a server. Nothing listens before Run. v must trust the issuer of
+// sessions and every one of ForwardAuthIssuers.
 func New(sessions *rotation.Sessions, v *verifier.Verifier, store denylist.Store, opts Options) (*Server, error) {
-	panic("skeleton")
+	if err := opts.complete(); err != nil {
+		return nil, err
+	}
+	ours := sessions.Issuer()
+	callers, err := v.Only(append([]string{ours.Name}, opts.ForwardAuthIssuers...)...)
+	if err != nil {
+		return nil, fmt.Errorf("server: %w", err)
+	}
+	ring, ok := ours.Keys.(*rotation.KeyRing)
+	if !ok {
+		return nil, errors.New("server: the issuer's keys are not a ring that can be published")
+	}
+	s := &Server{
+		sessions:   sessions,
+		store:      store,
+		callers:    callers,
+		issuer:     ours.Name,
+		ring:       ring,
+		opts:       opts,
+		adminToken: sha256.Sum256([]byte(opts.AdminToken)),
+		log:        opts.Logger,
+		metrics:    newMetrics(opts.Version),
+		started:    opts.Now(),
+	}
+	s.main = s.mainRoutes()
+	if opts.AdminToken != "" {
+		operator, ok := store.(denylist.Operator)
+		if !ok {
+			return nil, errors.New("server: an admin token, but the store has nothing for operators")
+		}
+		s.admin = s.adminRoutes(operator)
+	}
+	return s, nil
+}
+
+// complete checks the options and puts the defaults in.
+func (o *Options) complete() error {
+	unprintable := func(r rune) bool { return r <= ' ' || r > '~' }
+	switch {
+	case o.AdminToken != "" && (len(o.AdminToken) < minAdminToken || strings.ContainsFunc(o.AdminToken, unprintable)):
+		return fmt.Errorf("server: admin token refused: want at least %d printable ASCII characters without spaces", minAdminToken)
+	case (o.TLSCert == "") != (o.TLSKey == ""):
+		return errors.New("server: want both a TLS certificate and its key, or none")
+	case o.DrainTime < 0 || o.ShutdownTime < 0:
+		return errors.New("server: negative time to shut down")
+	}
+	for _, task := range o.Tasks {
+		if task.Every <= 0 || task.Do == nil {
+			return fmt.Errorf("server: task %q: want something to do, and an interval", task.Name)
+		}
+	}
+	if o.Addr == "" {
+		o.Addr = "127.0.0.1:8080"
+	}
+	if o.AdminAddr == "" {
+		o.AdminAddr = "127.0.0.1:8081"
+	}
+	if o.ShutdownTime == 0 {
+		o.ShutdownTime = 10 * time.Second
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return nil
 }
 
 // Handler is the main listener's handler.
-func (s *Server) Handler() http.Handler { panic("skeleton") }
+func (s *Server) Handler() http.Handler { return s.main }
 
 // AdminHandler is the admin listener's handler; nil without an admin token.
-func (s *Server) AdminHandler() http.Handler { panic("skeleton") }
-
-// Run listens and serves until ctx ends, then drops readiness, finishes what
-// is in flight and returns nil. ready is called once with the addresses.
-func (s *Server) Run(ctx context.Context, ready func(addr, adminAddr string)) error {
-	panic("skeleton")
-}
+func (s *Server) AdminHandler() http.Handler { return s.admin }

@@ -1,0 +1,104 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/rescindhq/rescind/denylist"
+	"github.com/rescindhq/rescind/rotation"
+	"github.com/rescindhq/rescind/verifier"
+)
+
+// codeCannotTell is the code of every refusal that is a 503.
+const codeCannotTell = "denylist_unavailable"
+
+// requestError is a request that is wrong in itself, before anything is asked.
+type requestError struct {
+	status      int
+	code        string
+	description string // shown to the client; never quotes what it sent
+}
+
+func (e *requestError) Error() string { return "server: " + e.description }
+
+// badRequest is a 400: the description says what to do otherwise.
+func badRequest(format string, args ...any) error {
+	return &requestError{http.StatusBadRequest, "invalid_request", fmt.Sprintf(format, args...)}
+}
+
+var (
+	errNotFound = &requestError{http.StatusNotFound, "not_found", "There is nothing here."}
+	errMethod   = &requestError{http.StatusMethodNotAllowed, "invalid_request", "The method is not allowed here."}
+	errPanic    = &requestError{http.StatusInternalServerError, "internal_error", "The server failed."}
+	errAdmin    = &requestError{http.StatusUnauthorized, "token_invalid", "The admin token is wrong."}
+)
+
+// refusalOf is the table of every error that a handler returns: the rows that
+// only a server has, and then the verifier's. What neither knows is "cannot
+// tell", a 503 (R14).
+func refusalOf(err error) verifier.Refusal {
+	var request *requestError
+	switch {
+	case errors.As(err, &request):
+		return verifier.Refusal{Status: request.status, Code: request.code, Description: request.description}
+	case errors.Is(err, denylist.ErrUnknown):
+		unknown := verifier.RefusalOf(err)
+		unknown.Description = "It is not known whether this was done. Repeating it is safe."
+		return unknown
+	case errors.Is(err, denylist.ErrUnavailable):
+		return verifier.RefusalOf(err)
+	}
+	for _, row := range ownRefusals {
+		if errors.Is(err, row.err) {
+			return row.Refusal
+		}
+	}
+	return verifier.RefusalOf(err)
+}
+
+// ownRefusals are the errors that no verifier meets.
+var ownRefusals = []struct {
+	err error
+	verifier.Refusal
+}{
+	{ErrCredentials, verifier.Refusal{
+		Status: http.StatusUnauthorized, Code: "invalid_credentials",
+		Description: "The user name or the password is wrong."}},
+	{ErrBusy, verifier.Refusal{
+		Status: http.StatusTooManyRequests, Code: "rate_limited", RetryAfter: 1,
+		Description: "Too many logins at once."}},
+	{rotation.ErrTooOften, verifier.Refusal{
+		Status: http.StatusTooManyRequests, Code: "rate_limited", RetryAfter: 5,
+		Description: "The session has been renewed too often."}},
+	{rotation.ErrNotExchangeable, verifier.Refusal{
+		Status: http.StatusUnauthorized, Code: "token_invalid",
+		Description: "The token cannot be exchanged."}},
+	{rotation.ErrInvalid, verifier.Refusal{
+		Status: http.StatusBadRequest, Code: "invalid_request",
+		Description: "The request is not valid."}},
+	{denylist.ErrNotFound, verifier.Refusal{
+		Status: http.StatusNotFound, Code: "not_found",
+		Description: "There is no such entry."}},
+	{denylist.ErrSpent, verifier.Refusal{
+		Status: http.StatusConflict, Code: "already_spent",
+		Description: "The token was exchanged, which nobody can take back."}},
+}
+
+// inBody is the refusal of a token that came in a body: the verifier's code,
+// but 400, since it is not the caller's own credential.
+func inBody(err error) error {
+	refusal := refusalOf(err)
+	if refusal.Status != http.StatusUnauthorized {
+		return err
+	}
+	return &requestError{http.StatusBadRequest, refusal.Code, refusal.Description}
+}
+
+// aboutEntry shows an operator why an entry or a query is refused.
+func aboutEntry(err error) error {
+	if errors.Is(err, denylist.ErrInvalid) {
+		return badRequest("%v", err)
+	}
+	return err
+}

@@ -1,0 +1,101 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/rescindhq/rescind/verifier"
+)
+
+// forwardAuth says to a proxy whether a request may pass: 200 with who is
+// asking, 401, 403 or 503, whatever the method and the path.
+func (s *Server) forwardAuth(a *answer, r *http.Request) error {
+	raw, err := verifier.BearerToken(r)
+	if err != nil {
+		return err
+	}
+	claims, err := s.callers.Verify(r.Context(), raw)
+	if err != nil {
+		return err
+	}
+	wanted, err := wantedScopes(r.URL)
+	if err != nil {
+		return err
+	}
+	for _, scope := range wanted {
+		if !claims.HasScope(scope) {
+			return &scopeError{wanted}
+		}
+	}
+	header := a.Header()
+	header.Set("Cache-Control", "no-store")
+	// All five, always: a proxy that copies them then overwrites what its
+	// client may have sent by these names.
+	header.Set("X-Auth-Issuer", headerValue(claims.Issuer()))
+	header.Set("X-Auth-Subject", headerValue(claims.Subject()))
+	header.Set("X-Auth-Session", headerValue(claims.Session()))
+	header.Set("X-Auth-Scope", headerValue(strings.Join(claims.Scopes(), " ")))
+	header.Set("X-Auth-Token-Id", headerValue(claims.ID()))
+	a.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// scopeError is a verifier.ErrScope that knows which scopes were wanted.
+type scopeError struct{ wanted []string }
+
+func (e *scopeError) Error() string { return verifier.ErrScope.Error() }
+func (e *scopeError) Unwrap() error { return verifier.ErrScope }
+
+// forwardRefusal is the table of forward auth: the verifier's, so that what is
+// neither 401 nor 403 is 503, a panic included.
+func forwardRefusal(err error) verifier.Refusal {
+	refusal := verifier.RefusalOf(err)
+	var scope *scopeError
+	if errors.As(err, &scope) {
+		refusal.Scope = strings.Join(scope.wanted, " ")
+	}
+	return refusal
+}
+
+// wantedScopes are those that the proxy asks for: ?scope=a+b, at exactly
+// /v1/verify. Below it the query is the client's, who must not choose. A
+// proxy that asks for something that is not a scope lets nobody pass.
+func wantedScopes(u *url.URL) ([]string, error) {
+	if u.Path != routeVerify {
+		return nil, nil
+	}
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return nil, fmt.Errorf("%w: the query is malformed", verifier.ErrScope)
+	}
+	var wanted []string
+	for _, value := range query["scope"] {
+		scopes := strings.Fields(value)
+		if len(scopes) == 0 {
+			return nil, fmt.Errorf("%w: an empty one is asked for", verifier.ErrScope)
+		}
+		wanted = append(wanted, scopes...)
+	}
+	return wanted, nil
+}
+
+// headerValue percent-encodes what is not printable ASCII, so that no value
+// can add a header or look like another: the percent sign too, and spaces at
+// the ends, which HTTP leaves out (RFC 9110, section 5.5).
+func headerValue(s string) string {
+	const hex = "0123456789ABCDEF"
+	var b strings.Builder
+	for i := range len(s) {
+		c := s[i]
+		atEnd := i == 0 || i == len(s)-1
+		if c < ' ' || c > '~' || c == '%' || c == ' ' && atEnd {
+			b.Write([]byte{'%', hex[c>>4], hex[c&15]})
+			continue
+		}
+		b.WriteByte(c)
+	}
+	return b.String()
+}
