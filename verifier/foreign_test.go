@@ -113,12 +113,13 @@ func TestR2_EachAlgorithmRefusesEveryOther(t *testing.T) {
 	}
 }
 
-// Every bit of every signature counts, and so does its length.
+// Each bit of a signature counts (some forty of them are tried), and so does
+// its length.
 func TestForeignTokensChanged(t *testing.T) {
 	for _, f := range foreignTokens(t) {
 		key := f.key(t)
 		input, signature := signedParts(t, f.Token)
-		for bit := 0; bit < 8*len(signature); bit += 5 {
+		for bit := 0; bit < 8*len(signature); bit += len(signature)/5 | 1 {
 			signature[bit/8] ^= 1 << (bit % 8)
 			assert.ErrorIs(t, key.verify(input, signature), ErrSignature, "%v, bit %d", f.Alg, bit)
 			signature[bit/8] ^= 1 << (bit % 8)

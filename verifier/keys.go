@@ -3,10 +3,6 @@ package verifier
 import (
 	"context"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/rsa"
-	"errors"
 	"fmt"
 	"log/slog"
 )
@@ -226,26 +222,4 @@ func (ks Keys) Key(_ context.Context, kid string) (Key, error) {
 		return Key{}, ErrUnknownKey
 	}
 	return found, nil
-}
-
-// algorithmOf is the algorithm that a key's type and curve imply. RSA keys
-// serve six, so theirs is a matter of policy.
-func algorithmOf(public any, rsaPolicy Algorithm) (Algorithm, error) {
-	switch p := public.(type) {
-	case *rsa.PublicKey:
-		if f := rsaPolicy.family(); f != familyPKCS1 && f != familyPSS {
-			return "", fmt.Errorf("an RSA key without an algorithm: name one of RS256 to PS512, not %.20q", string(rsaPolicy))
-		}
-		return rsaPolicy, nil
-	case *ecdsa.PublicKey:
-		for _, alg := range []Algorithm{ES256, ES384, ES512} {
-			if p.Curve == curveOf(alg) {
-				return alg, nil
-			}
-		}
-		return "", errors.New("no algorithm for that elliptic curve")
-	case ed25519.PublicKey:
-		return EdDSA, nil
-	}
-	return "", fmt.Errorf("no algorithm for a %T", public)
 }

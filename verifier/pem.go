@@ -3,6 +3,9 @@ package verifier
 import (
 	"bytes"
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -98,4 +101,26 @@ func publicOf(block *pem.Block) (any, error) {
 		return private.Public(), nil
 	}
 	return key, nil
+}
+
+// algorithmOf is the algorithm that a key's type and curve imply. RSA keys
+// serve six, so theirs is a matter of policy.
+func algorithmOf(public any, rsaPolicy Algorithm) (Algorithm, error) {
+	switch p := public.(type) {
+	case *rsa.PublicKey:
+		if f := rsaPolicy.family(); f != familyPKCS1 && f != familyPSS {
+			return "", fmt.Errorf("an RSA key without an algorithm: name one of RS256 to PS512, not %.20q", string(rsaPolicy))
+		}
+		return rsaPolicy, nil
+	case *ecdsa.PublicKey:
+		for _, alg := range []Algorithm{ES256, ES384, ES512} {
+			if p.Curve == curveOf(alg) {
+				return alg, nil
+			}
+		}
+		return "", errors.New("no algorithm for that elliptic curve")
+	case ed25519.PublicKey:
+		return EdDSA, nil
+	}
+	return "", fmt.Errorf("no algorithm for a %T", public)
 }

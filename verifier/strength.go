@@ -38,7 +38,7 @@ func newHMACChecker(alg Algorithm, public any) (checker, error) {
 		return nil, fmt.Errorf("a secret of %d bytes: want %d to %d (RFC 7518 section 3.2)", len(secret), size, maxHMACKey)
 	}
 	// The classic key confusion: whoever reads the public key signs with it.
-	if bytes.Contains(secret, []byte("-----BEGIN ")) {
+	if bytes.Contains(secret, []byte(pemBegin)) {
 		return nil, errors.New("the secret is a PEM block: parse it, or decide for another algorithm")
 	}
 	return hmacCheckerOf(alg, bytes.Clone(secret)), nil
