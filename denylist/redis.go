@@ -1,6 +1,10 @@
 package denylist
 
 import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"fmt"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -23,20 +27,144 @@ type RedisOptions struct {
 	Now func() time.Time // default time.Now
 }
 
-// Redis is a store for a fleet.
-type Redis struct{}
+// Defaults of RedisOptions.
+const (
+	defaultMaxStaleness = time.Second
+	defaultCheckTimeout = 50 * time.Millisecond
+	defaultWriteTimeout = time.Second
+)
+
+// Redis is a store for a fleet, kept as docs/redis-schema.md says. It is safe
+// for concurrent use and starts no goroutine.
+//
+// With 16 partitions an exchange and the entries that it denies are written in
+// two steps, healed by a retry; an entry that denies the very token that is
+// spent is refused there.
+type Redis struct {
+	client  redis.UniversalClient
+	keys    keys
+	policy  policy
+	opts    RedisOptions
+	clock   *redisClock
+	pending *pending
+	epoch   string // of the denylist, should this store begin it
+
+	// once is true where the client sends each command once at most, so that
+	// an error says what became of it.
+	once bool
+}
+
+var (
+	_ Store     = (*Redis)(nil)
+	_ Spender   = (*Redis)(nil)
+	_ Operator  = (*Redis)(nil)
+	_ Inspector = (*Redis)(nil)
+	_ Barrier   = (*Redis)(nil)
+)
 
 // NewRedis returns a store on client, which must have been made with
 // ContextTimeoutEnabled and must not read from replicas: see [OpenURL]. It
 // does no I/O: call Inspect before the first check.
-func NewRedis(client redis.UniversalClient, opts RedisOptions) (*Redis, error) { panic("skeleton") }
+func NewRedis(client redis.UniversalClient, opts RedisOptions) (*Redis, error) {
+	once, err := fitClient(client)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := newKeys(opts.Prefix, opts.Partitions)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range []time.Duration{opts.SkewMargin, opts.MaxStaleness, opts.Lifetime, opts.CheckTimeout, opts.WriteTimeout} {
+		if d < 0 {
+			return nil, fmt.Errorf("%w: negative duration %v", ErrInvalid, d)
+		}
+	}
+	opts.SkewMargin = cmp.Or(opts.SkewMargin, defaultSkewMargin)
+	opts.MaxStaleness = cmp.Or(opts.MaxStaleness, defaultMaxStaleness)
+	opts.CheckTimeout = cmp.Or(opts.CheckTimeout, defaultCheckTimeout)
+	opts.WriteTimeout = cmp.Or(opts.WriteTimeout, defaultWriteTimeout)
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	return &Redis{
+		client:  client,
+		keys:    keys,
+		policy:  newPolicy(opts.SkewMargin, opts.Lifetime),
+		opts:    opts,
+		clock:   &redisClock{own: opts.Now},
+		pending: newPending(maxPending),
+		epoch:   rand.Text(),
+		once:    once,
+	}, nil
+}
 
-// OpenURL returns a client as NewRedis wants it, from
-//
-//	redis://[user@]host:port/db           rediss://… with TLS
-//	unix:///path/to.sock?db=0
-//	redis+cluster://host:port?addr=…      rediss+cluster://…
-//	redis+sentinel://host:port?master_name=…&addr=…   rediss+sentinel://…
-//
-// The password is an argument of its own, so that a URL can be shown.
-func OpenURL(rawURL, password string) (redis.UniversalClient, error) { panic("skeleton") }
+// fitClient refuses clients that would not keep a deadline or that may read
+// what is no longer so. once: the client never sends a command twice.
+func fitClient(client redis.UniversalClient) (once bool, err error) {
+	switch c := client.(type) {
+	case *redis.Client:
+		o := c.Options()
+		switch {
+		case !o.ContextTimeoutEnabled:
+			return false, fmt.Errorf("%w: redis client without ContextTimeoutEnabled", ErrInvalid)
+		case o.ClientSideCache != nil || o.ClientSideCacheConfig != nil:
+			return false, fmt.Errorf("%w: redis client with a client-side cache", ErrInvalid)
+		}
+		return o.MaxRetries == 0, nil
+	case *redis.ClusterClient:
+		o := c.Options()
+		switch {
+		case !o.ContextTimeoutEnabled:
+			return false, fmt.Errorf("%w: redis client without ContextTimeoutEnabled", ErrInvalid)
+		case o.ReadOnly || o.RouteByLatency || o.RouteRandomly:
+			return false, fmt.Errorf("%w: redis client that reads from replicas", ErrInvalid)
+		}
+		return false, nil
+	}
+	return false, fmt.Errorf("%w: %T is not a client of one Redis, Sentinel or Cluster", ErrInvalid, client)
+}
+
+// Partitions is 1 or 16. With 16, an exchange and the entry of the token that
+// it spends cannot be written in one step: single-token sessions need 1.
+func (r *Redis) Partitions() int { return r.keys.partitions() }
+
+// Now implements [Spender]: the clock of partition 0, which is Redis's. It
+// answers only where Redis would accept a write.
+func (r *Redis) Now(ctx context.Context) (time.Time, error) {
+	if err := interrupted(ctx); err != nil {
+		return time.Time{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.opts.WriteTimeout)
+	defer cancel()
+	reply, err := r.run(ctx, clockScript, 0, nil, nil)
+	if err != nil {
+		return time.Time{}, unavailable("clock", err)
+	}
+	return reply.at, nil
+}
+
+// Barrier implements [Barrier]: it waits for the max_staleness on record.
+func (r *Redis) Barrier(ctx context.Context) error {
+	wait, err := r.fleetStaleness(ctx)
+	if err != nil {
+		return fmt.Errorf("%w: barrier: %w", ErrUnknown, err)
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("%w: barrier: %w", ErrUnknown, ctx.Err())
+	}
+}
+
+func (r *Redis) fleetStaleness(ctx context.Context) (time.Duration, error) {
+	bounded, cancel := context.WithTimeout(ctx, r.opts.WriteTimeout)
+	defer cancel()
+	meta, err := r.meta(bounded, r.client, 0)
+	if err != nil {
+		return 0, err
+	}
+	return max(meta.maxStaleness, r.opts.MaxStaleness), nil
+}

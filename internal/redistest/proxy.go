@@ -28,7 +28,7 @@ type Proxy struct {
 // NewProxy starts a proxy in front of s.
 func NewProxy(tb testing.TB, s *Server) *Proxy {
 	tb.Helper()
-	at := endpoint{network: "unix", addr: filepath.Join(s.proc.dir, "p"+nextPrefix())}
+	at := endpoint{network: "unix", addr: filepath.Join(s.proc.dir, "p"+NextPrefix())}
 	l, err := net.Listen(at.network, at.addr)
 	if err != nil {
 		tb.Fatalf("redistest: proxy: %v", err)

@@ -73,7 +73,7 @@ func startWatch(tb testing.TB, host, port string) *Server {
 	if err := p.run(binary, []string{conf, "--sentinel"}); err != nil {
 		tb.Fatalf("redistest: %v", err)
 	}
-	return &Server{tb: tb, proc: p, prefix: nextPrefix()}
+	return &Server{tb: tb, proc: p, prefix: NextPrefix()}
 }
 
 // settled waits until the sentinel has found the replica, in sync.

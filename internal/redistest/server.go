@@ -54,7 +54,7 @@ func own(tb testing.TB, where func() (endpoint, error), args []string) *Server {
 		tb.Fatalf("redistest: %v", err)
 	}
 	tb.Cleanup(p.remove)
-	return &Server{tb: tb, proc: p, prefix: nextPrefix()}
+	return &Server{tb: tb, proc: p, prefix: NextPrefix()}
 }
 
 // shared is the server that the tests of one binary share while at least one
@@ -88,12 +88,13 @@ func Shared(tb testing.TB) *Server {
 			shared.proc = nil
 		}
 	})
-	return &Server{tb: tb, proc: shared.proc, prefix: nextPrefix()}
+	return &Server{tb: tb, proc: shared.proc, prefix: NextPrefix()}
 }
 
 var prefixes atomic.Int64
 
-func nextPrefix() string { return "t" + strconv.FormatInt(prefixes.Add(1), 10) }
+// NextPrefix returns a key prefix that no one else in this process has.
+func NextPrefix() string { return "t" + strconv.FormatInt(prefixes.Add(1), 10) }
 
 // Prefix is a key prefix that no other handle in this process has.
 func (s *Server) Prefix() string { return s.prefix }
