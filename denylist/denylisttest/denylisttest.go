@@ -31,6 +31,11 @@ type Subject struct {
 	SkewMargin time.Duration // the store's; default 60 s
 	Lifetime   time.Duration // the store's, of tokens whose exp is not known; default 90 days
 
+	// DeniesApart is true of a store that refuses to deny the very token that
+	// an exchange spends, since it could not do so in one step: Redis over 16
+	// partitions.
+	DeniesApart bool
+
 	// LoseReply makes the store lose the reply to its next write: the write
 	// takes effect, and the store cannot know. Nil: not tested.
 	LoseReply func()
@@ -87,6 +92,7 @@ func contract() []clause {
 		{"Spend_TheTable", spenders, spendTable},
 		{"Spend_Invalid", spenders, spendInvalid},
 		{"Spend_Denies", spendingOperators, spendDenies},
+		{"Spend_DeniesItsOwnToken", spenders, spendDeniesItself},
 		{"Spend_LongChain", spenders, longChain},
 		{"Spend_SameSessionOfTwoIssuers", spenders, sameSession},
 		{"Spend_OddIDs", spenders, spendOddIDs},

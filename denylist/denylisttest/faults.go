@@ -32,7 +32,7 @@ func (f *fixture) calls(t denylist.Token) map[string]func(context.Context) error
 	}
 	if s := f.spender; s != nil {
 		calls["Spend"] = func(ctx context.Context) error {
-			_, err := s.Spend(ctx, t, successor(t, "lost"), denylist.Exchange{Denies: []denylist.Entry{rotated(t)}})
+			_, err := s.Spend(ctx, t, successor(t, "lost"), denying(access(t)))
 			return err
 		}
 		calls["Spendable"] = func(ctx context.Context) error { return s.Spendable(ctx, t) }
@@ -67,7 +67,7 @@ func cancelled(f *fixture) {
 		}
 		if f.operator != nil {
 			f.absent(denylist.ScopeSession, t.Issuer, t.Session)
-			f.absent(denylist.ScopeToken, t.Issuer, t.ID)
+			f.absent(denylist.ScopeToken, t.Issuer, access(t).ID)
 		}
 	}
 	if f.spender != nil {
@@ -179,7 +179,7 @@ func lostSpend(f *fixture) {
 	}
 	for i, how := range []denylist.Exchange{{}, {Window: time.Hour}} {
 		t := f.token(fmt.Sprintf("s%d", i))
-		how.Denies = []denylist.Entry{rotated(t)}
+		how.Denies = denying(access(t)).Denies
 		f.LoseReply()
 		spent, err := f.spender.Spend(f.t.Context(), t, successor(t, "a"), how)
 		for deadline := time.Now().Add(patience); err != nil; {
@@ -189,7 +189,7 @@ func lostSpend(f *fixture) {
 		}
 		assert.False(f.t, spent.Replayed, "the attempt finds itself the winner")
 		f.sameSuccessor(successor(t, "a"), spent.Successor)
-		f.denied(t, "exchanged")
+		f.denied(access(t), "exchanged")
 		_, err = f.spender.Spend(f.t.Context(), t, successor(t, "b"), denylist.Exchange{})
 		assert.ErrorIs(f.t, err, denylist.ErrReused, "another attempt")
 		f.spend(following(t, successor(t, "a")), successor(following(t, successor(t, "a")), "c"), denylist.Exchange{})

@@ -87,6 +87,21 @@ func rotated(t denylist.Token) denylist.Entry {
 	}
 }
 
+// access is the access token of the pair whose other half is t.
+func access(t denylist.Token) denylist.Token {
+	t.ID = "access token of " + t.ID
+	return t
+}
+
+// denying is an exchange that denies tokens, at once.
+func denying(tokens ...denylist.Token) denylist.Exchange {
+	var how denylist.Exchange
+	for _, t := range tokens {
+		how.Denies = append(how.Denies, rotated(t))
+	}
+	return how
+}
+
 // revoke must succeed.
 func (f *fixture) revoke(entries ...denylist.Entry) denylist.Receipt {
 	f.t.Helper()

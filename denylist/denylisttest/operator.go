@@ -171,7 +171,8 @@ func operatorReinstate(f *fixture) {
 
 // reinstateSpent: an operator takes back a revocation, never an exchange.
 func (f *fixture) reinstateSpent(t denylist.Token) {
-	spent := f.spend(t, successor(t, "a"), denylist.Exchange{Denies: []denylist.Entry{rotated(t)}})
+	spent := f.spend(t, successor(t, "a"), denying(access(t)))
+	t = access(t)
 	e := f.revoke(entryOf(denylist.ScopeToken, t)).Results[0]
 	assert.Equal(f.t, denylist.Merged.String(), e.Outcome.String(), "a revocation of an exchanged token")
 

@@ -42,7 +42,7 @@ func oneWinner(f *fixture) {
 	for round := range 4 {
 		t := f.token(fmt.Sprintf("s%d", round))
 		winners := 0
-		for i, a := range f.race(t, denylist.Exchange{Denies: []denylist.Entry{rotated(t)}}) {
+		for i, a := range f.race(t, denying(access(t))) {
 			if a.err != nil {
 				assert.ErrorIs(f.t, a.err, denylist.ErrReused, "attempt %d", i)
 				continue
@@ -52,7 +52,7 @@ func oneWinner(f *fixture) {
 			assert.Equal(f.t, successor(t, fmt.Sprint(i)).ID, a.spent.Successor.ID, "the winner's successor is its own")
 		}
 		assert.Equal(f.t, 1, winners, "winners")
-		f.denied(t, "exchanged")
+		f.denied(access(t), "exchanged")
 	}
 }
 

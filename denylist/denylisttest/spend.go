@@ -77,7 +77,8 @@ func spendDenies(f *fixture) {
 	margins := denylist.MaxLeeway + f.SkewMargin
 	dead.ExpiresAt = t.Login.Add(-margins)
 	late.ExpiresAt = dead.ExpiresAt.Add(time.Minute)
-	how := denylist.Exchange{Window: time.Hour, Overlap: overlap, Denies: []denylist.Entry{rotated(access), rotated(dead), rotated(late)}}
+	how := denying(access, dead, late)
+	how.Window, how.Overlap = time.Hour, overlap
 
 	spent := f.spend(t, successor(t, "a"), how)
 	want := denylist.Entry{
@@ -97,6 +98,30 @@ func spendDenies(f *fixture) {
 		f.sameEntry(want, f.get(denylist.ScopeToken, issuer, access.ID), "after attempt "+attempt)
 	}
 	assert.Equal(f.t, denylist.Entry{}.Until, how.Denies[0].Rotated.At, "the caller's entries are not touched")
+}
+
+// spendDeniesItself: a renewable token is denied by the exchange that spends
+// it. Only exchanges may go on with it: a rotated half never counts there.
+func spendDeniesItself(f *fixture) {
+	t := f.token("s")
+	how := denying(t)
+	how.Window = time.Hour
+	if f.DeniesApart {
+		_, err := f.spender.Spend(f.t.Context(), t, successor(t, "a"), how)
+		assert.ErrorIs(f.t, err, denylist.ErrInvalid)
+		f.passes(t, "a refused exchange writes nothing")
+		f.spend(t, successor(t, "b"), denylist.Exchange{})
+		return
+	}
+	spent := f.spend(t, successor(t, "a"), how)
+	f.denied(t, "exchanged")
+	f.passes(following(t, spent.Successor), "the successor")
+	f.spend(t, successor(t, "a"), how)
+	again, err := f.spender.Spend(f.t.Context(), t, successor(t, "b"), how)
+	f.NoError(err)
+	assert.True(f.t, again.Replayed, "in the window")
+	f.sameSuccessor(spent.Successor, again.Successor)
+	assert.ErrorIs(f.t, f.spender.Spendable(f.t.Context(), t), denylist.ErrReused)
 }
 
 // longChain: each token of a long session buys one successor, and no ancestor
@@ -140,12 +165,14 @@ func spendOddIDs(f *fixture) {
 	how := denylist.Exchange{}
 	for i, strange := range strangeIDs() {
 		t := f.tokenAt(strange, time.Now())
-		t.ID, t.Subject = strange, strange
+		t.ID, t.Subject = strangeIDs()[(i+2)%len(strangeIDs())], strange
+		denied := t
+		denied.ID = strange
 		s := successor(t, "a")
 		s.ID, s.Key, s.Note = strangeIDs()[(i+1)%len(strangeIDs())], strange, strange
-		how.Denies = []denylist.Entry{rotated(t)}
+		how.Denies = denying(denied).Denies
 		f.spend(t, s, how)
-		f.denied(t, "exchanged")
+		f.denied(denied, "exchanged")
 
 		again := s
 		again.ID = "another attempt"

@@ -15,10 +15,10 @@ import (
 // nothing expired or revoked.
 type situation struct {
 	// The exchange on record:
-	firstKey    string
-	deadNext    bool // its successor has expired
-	fresh       bool // there is none
-	firstDenies func(denylist.Token) denylist.Entry
+	firstKey string
+	deadNext bool // its successor has expired
+	fresh    bool // there is none
+	rotated  bool // another exchange denies the token
 	// The attempt:
 	token     func(*denylist.Token)
 	same      bool // the attempt on record again
@@ -53,7 +53,6 @@ func spendTable(f *fixture) {
 		later      = func(t *denylist.Token) { t.Rotation, t.ID = 5, "sixth" }
 		stranger   = func(t *denylist.Token) { t.Session, t.Rotation = t.Session+", another", 0 }
 		and        = func(a, b func(*denylist.Token)) func(*denylist.Token) { return func(t *denylist.Token) { a(t); b(t) } }
-		itself     = rotated
 		olderID    = func(t *denylist.Token) { t.Rotation = 2 }
 		laterChild = func(t *denylist.Token) { t.Rotation, t.ID = 5, successor(*t, "first").ID }
 	)
@@ -71,7 +70,7 @@ func spendTable(f *fixture) {
 			"beats a window of 0":                 {same: true, windowOff: true},
 			"beats replayed":                      {same: true, firstKey: "k", key: "k"},
 			"beats the successor's end":           {same: true, deadNext: true},
-			"t denied, but by its own exchange":   {same: true, firstDenies: itself},
+			"t denied, but by an exchange":        {same: true, rotated: true},
 			"everything at once, but not revoked": {same: true, token: dead, firstKey: "k", key: "other", windowOff: true, deadNext: true},
 		}, won},
 		{"2 t expired", map[string]situation{
@@ -127,7 +126,7 @@ func spendTable(f *fixture) {
 			"in a session without exchanges": {fresh: true, revoked: denylist.ScopeSession},
 			"the successor":                  {token: child, revoked: denylist.ScopeToken},
 			"the successor, its subject":     {token: child, revoked: denylist.ScopeSubject},
-			"rotated and revoked":            {firstDenies: itself, revoked: denylist.ScopeToken},
+			"rotated and revoked":            {rotated: true, revoked: denylist.ScopeToken},
 		}, revoked},
 		{"7 t's rotation", map[string]situation{
 			"in the window":                  {},
@@ -135,7 +134,7 @@ func spendTable(f *fixture) {
 			"with the key":                   {firstKey: "k", key: "k"},
 			"with the key, a window of 0":    {firstKey: "k", key: "k", windowOff: true},
 			"with the key, after the window": {firstKey: "k", key: "k", windowEnd: true},
-			"rotated, which never counts":    {firstDenies: itself},
+			"rotated, which never counts":    {rotated: true},
 		}, replayed},
 		{"7 t's rotation, but the successor has expired", map[string]situation{
 			"in the window": {deadNext: true},
@@ -173,11 +172,11 @@ func (f *fixture) meet(name string, s situation, want answer) {
 	}
 	var spent denylist.Spent
 	if !s.fresh {
-		how := denylist.Exchange{Window: time.Hour}
-		if s.firstDenies != nil {
-			how.Denies = []denylist.Entry{s.firstDenies(t)}
-		}
-		spent = f.spend(t, first, how)
+		spent = f.spend(t, first, denylist.Exchange{Window: time.Hour})
+	}
+	if s.rotated {
+		other := f.token("other session")
+		f.spend(other, successor(other, "first"), denying(t))
 	}
 	if s.token != nil {
 		s.token(&t)
@@ -194,7 +193,8 @@ func (f *fixture) meet(name string, s situation, want answer) {
 	next.Key = s.key
 	marker := t
 	marker.ID, marker.ExpiresAt = "marker", t.Login.Add(time.Hour)
-	how := denylist.Exchange{Window: time.Hour, Denies: []denylist.Entry{rotated(marker)}}
+	how := denying(marker)
+	how.Window = time.Hour
 	if s.windowOff {
 		how.Window = 0
 	}

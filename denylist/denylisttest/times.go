@@ -166,11 +166,12 @@ const clockError = 25 * time.Millisecond
 func effectiveFrom(f *fixture) {
 	const overlap = 100 * time.Millisecond
 	t := f.token("s")
-	how := denylist.Exchange{Overlap: overlap, Denies: []denylist.Entry{rotated(t)}}
+	how := denying(access(t))
+	how.Overlap = overlap
 	effective := f.spend(t, successor(t, "a"), how).At.Add(overlap)
 	for deadline := time.Now().Add(patience); ; {
 		before := f.now()
-		err := f.Store.Check(f.t.Context(), t)
+		err := f.Store.Check(f.t.Context(), access(t))
 		if err != nil {
 			f.ErrorIs(err, denylist.ErrRevoked)
 			after := f.now()
@@ -182,13 +183,12 @@ func effectiveFrom(f *fixture) {
 		time.Sleep(time.Millisecond)
 	}
 	t = f.token("at once")
-	how = denylist.Exchange{Denies: []denylist.Entry{rotated(t)}}
-	f.spend(t, successor(t, "a"), how)
-	f.denied(t, "no overlap: the exchange has returned")
+	f.spend(t, successor(t, "a"), denying(access(t)))
+	f.denied(access(t), "no overlap: the exchange has returned")
 	f.passes(following(t, successor(t, "a")), "the successor")
 
 	var revoked *denylist.RevokedError
-	f.ErrorAs(f.Store.Check(f.t.Context(), t), &revoked)
+	f.ErrorAs(f.Store.Check(f.t.Context(), access(t)), &revoked)
 	assert.True(f.t, revoked.Entry.Revoked == nil && revoked.Entry.Rotated != nil, "denied by the exchange: %+v", revoked.Entry)
 }
 
@@ -198,8 +198,10 @@ func revocationActsAtOnce(f *fixture) {
 		f.run(scope.String(), func(f *fixture) {
 			t := f.token("s" + scope.String())
 			t.Issuer += "/" + scope.String()
-			how := denylist.Exchange{Overlap: time.Hour, Denies: []denylist.Entry{rotated(t)}}
+			how := denying(access(t))
+			how.Overlap = time.Hour
 			f.spend(t, successor(t, "a"), how)
+			t = access(t)
 			f.passes(t, "within the overlap")
 			f.revoked(entryOf(scope, t))
 			f.denied(t, "revoked within the overlap")
