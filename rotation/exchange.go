@@ -17,9 +17,10 @@ const (
 	// freeRotations is how many exchanges a chain may make beside those that
 	// its age gives it (R13).
 	freeRotations = 20
-	// attempts is how often a write whose outcome is not known is tried. A
-	// repeated attempt finds itself the winner.
-	attempts = 3
+	// A write whose outcome is not known is repeated so often, and for so long
+	// beyond its own deadline. A repeated attempt finds itself the winner.
+	retries  = 2
+	retryFor = 500 * time.Millisecond
 	// replayTimeout is how long revoking a replayed session may take.
 	replayTimeout = 5 * time.Second
 	// maxIdempotencyKey is in bytes.
@@ -136,6 +137,9 @@ func (s *Sessions) readRenewable(c verifier.Claims, p *presented) error {
 	if !c.Renewable() {
 		return fmt.Errorf("%w: it is an access token", ErrNotExchangeable)
 	}
+	if s.partitioned {
+		return fmt.Errorf("%w: the store has partitions", ErrNotExchangeable)
+	}
 	if !slices.ContainsFunc(c.Audience(), func(aud string) bool { return slices.Contains(s.opts.Audience, aud) }) {
 		return verifier.ErrAudience
 	}
@@ -174,7 +178,7 @@ func (s *Sessions) spend(ctx context.Context, old presented, m mint, key string,
 	}
 	how := denylist.Exchange{Window: s.opts.ReplayWindow, Overlap: s.opts.VerifyOverlap, Denies: denies}
 	var spent denylist.Spent
-	err := untilKnown(ctx, func() (err error) {
+	err := untilKnown(ctx, func(ctx context.Context) (err error) {
 		spent, err = s.store.Spend(ctx, old.token, successor, how)
 		return err
 	})
@@ -229,11 +233,18 @@ func cannotTell(err error) error {
 
 // untilKnown repeats a write whose outcome is not known: once its reply is
 // lost, only the store can say what it did.
-func untilKnown(ctx context.Context, write func() error) error {
-	var err error
-	for range attempts {
-		err = write()
-		if !errors.Is(err, denylist.ErrUnknown) || ctx.Err() != nil {
+func untilKnown(ctx context.Context, write func(context.Context) error) error {
+	err := write(ctx)
+	if !errors.Is(err, denylist.ErrUnknown) {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, retryFor)
+	defer cancel()
+	for range retries {
+		if ctx.Err() != nil {
+			return err
+		}
+		if err = write(ctx); !errors.Is(err, denylist.ErrUnknown) {
 			return err
 		}
 	}

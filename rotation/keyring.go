@@ -106,8 +106,8 @@ func OpenKeyRing(dir string, opts KeyRingOptions) (*KeyRing, error) {
 }
 
 func newKeyRing(dir *keyDir, opts KeyRingOptions) (*KeyRing, error) {
-	if opts.TokenLife < 0 {
-		return nil, fmt.Errorf("rotation: opening a key ring: negative token life %v", opts.TokenLife)
+	if opts.TokenLife < 0 || opts.TokenLife > maxSession {
+		return nil, fmt.Errorf("rotation: opening a key ring: token life %v: want at most %v", opts.TokenLife, maxSession)
 	}
 	if opts.TokenLife == 0 {
 		opts.TokenLife = defaultTokenLife

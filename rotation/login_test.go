@@ -80,6 +80,7 @@ func TestLogin_Refused(t *testing.T) {
 		"no subject":       {At: now},
 		"long subject":     {At: now, Subject: strings.Repeat("s", 257)},
 		"odd subject":      {At: now, Subject: "\xff"},
+		"hidden subject":   {At: now, Subject: "a\x00b"},
 		"long client":      {At: now, Subject: "s", ClientID: strings.Repeat("c", 257)},
 		"empty scope":      {At: now, Subject: "s", Scope: []string{""}},
 		"two scopes":       {At: now, Subject: "s", Scope: []string{"a b"}},

@@ -45,7 +45,7 @@ func (s *Sessions) sessionEntry(c verifier.Claims) denylist.Entry {
 }
 
 func (s *Sessions) revoke(ctx context.Context, entry denylist.Entry) error {
-	return untilKnown(ctx, func() error {
+	return untilKnown(ctx, func(ctx context.Context) error {
 		_, err := s.store.Revoke(ctx, entry)
 		return err
 	})

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/rescindhq/rescind/denylist"
@@ -86,6 +88,8 @@ type Sessions struct {
 
 	exchange  *verifier.Verifier // of tokens to exchange
 	recognize *verifier.Verifier // of tokens to revoke: expired ones too
+
+	partitioned bool // see isPartitioned
 }
 
 // New returns the sessions of opts.Issuer, signed with ring's keys.
@@ -97,7 +101,10 @@ func New(ring *KeyRing, store Store, opts Options) (*Sessions, error) {
 	if ring.tokenLife < opts.longestTTL() {
 		return nil, fmt.Errorf("rotation: keys verify for %v, tokens live %v: raise KeyRingOptions.TokenLife", ring.tokenLife, opts.longestTTL())
 	}
-	s := &Sessions{opts: opts, ring: ring, store: store}
+	s := &Sessions{opts: opts, ring: ring, store: store, partitioned: isPartitioned(store)}
+	if s.partitioned && opts.Style == Single {
+		return nil, errors.New("rotation: single-token style: want a store of one partition")
+	}
 	ours := verifier.Issuer{
 		Name:        opts.Issuer,
 		Keys:        ring,
@@ -117,6 +124,14 @@ func New(ring *KeyRing, store Store, opts Options) (*Sessions, error) {
 		return nil, fmt.Errorf("rotation: %w", err)
 	}
 	return s, nil
+}
+
+// isPartitioned reports whether the store keeps a session's chain apart from
+// the entries of its tokens. Such a store cannot spend a single token and deny
+// it in one step.
+func isPartitioned(store Store) bool {
+	p, ok := store.(interface{ Partitions() int })
+	return ok && p.Partitions() > 1
 }
 
 // Now is the clock that logins are stamped with: Redis's (R6).
@@ -225,8 +240,8 @@ func checkID(name, id string) error {
 	switch {
 	case id == "" || len(id) > denylist.MaxID:
 		return fmt.Errorf("%w: %s of %d bytes: want 1 to %d", ErrInvalid, name, len(id), denylist.MaxID)
-	case !utf8.ValidString(id):
-		return fmt.Errorf("%w: %s is not UTF-8", ErrInvalid, name)
+	case !utf8.ValidString(id) || strings.ContainsFunc(id, unicode.IsControl):
+		return fmt.Errorf("%w: %s is not text in UTF-8", ErrInvalid, name)
 	}
 	return nil
 }
