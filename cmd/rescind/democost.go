@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rescindhq/rescind/denylist"
+	"github.com/rescindhq/rescind/rotation"
+)
+
+// costRuns is how often the demo repeats what it takes the median of.
+const costRuns = 500
+
+// storeCalls is how often a store was called.
+type storeCalls struct {
+	Checks  int `json:"checks"`
+	Spends  int `json:"spends"`
+	Revokes int `json:"revokes"`
+	Clock   int `json:"clock"`
+}
+
+func (n storeCalls) String() string {
+	var parts []string
+	for _, part := range []struct {
+		n    int
+		what string
+	}{{n.Checks, "check"}, {n.Spends, "spend"}, {n.Revokes, "revoke"}, {n.Clock, "clock"}} {
+		if part.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", part.n, part.what))
+		}
+	}
+	if parts == nil {
+		return "not asked"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// countingStore counts the calls of a store. The demo is one goroutine.
+type countingStore struct {
+	rotation.Store
+	calls storeCalls
+}
+
+func (s *countingStore) Check(ctx context.Context, t denylist.Token) error {
+	s.calls.Checks++
+	return s.Store.Check(ctx, t)
+}
+
+func (s *countingStore) Revoke(ctx context.Context, entries ...denylist.Entry) (denylist.Receipt, error) {
+	s.calls.Revokes++
+	return s.Store.Revoke(ctx, entries...)
+}
+
+func (s *countingStore) Spend(ctx context.Context, t denylist.Token, next denylist.Successor, how denylist.Exchange) (denylist.Spent, error) {
+	s.calls.Spends++
+	return s.Store.Spend(ctx, t, next, how)
+}
+
+func (s *countingStore) Now(ctx context.Context) (time.Time, error) {
+	s.calls.Clock++
+	return s.Store.Now(ctx)
+}
+
+// demoCosts is what the demo measured on this machine.
+type demoCosts struct {
+	Verify  time.Duration   `json:"verify_nanoseconds"`       // signature, claims and denylist
+	Check   time.Duration   `json:"check_nanoseconds"`        // of that the denylist
+	Session int             `json:"store_calls_of_a_session"` // of the exchanges: one each
+	Entries denylist.Counts `json:"entries"`
+}
+
+// costs measures a verification on a living session, and counts what the two
+// sessions before it left in the denylist.
+func (d *demo) costs(ctx context.Context) (demoCosts, error) {
+	var costs demoCosts
+	var err error
+	if op, ok := d.store.Store.(denylist.Operator); ok {
+		if costs.Entries, err = op.Counts(ctx); err != nil {
+			return costs, err
+		}
+	}
+	for _, s := range d.steps {
+		costs.Session += s.Store.Spends
+	}
+	tokens, err := d.loginAfterCutoff(ctx)
+	if err != nil {
+		return costs, err
+	}
+	claims, err := d.verifier.Verify(ctx, tokens.Access)
+	if err != nil {
+		return costs, err
+	}
+	costs.Verify, err = median(func() error { _, err := d.verifier.Verify(ctx, tokens.Access); return err })
+	if err != nil {
+		return costs, err
+	}
+	costs.Check, err = median(func() error { return d.store.Check(ctx, claims.Token()) })
+	return costs, err
+}
+
+// loginAfterCutoff waits for the next millisecond: a login of the cutoff's own
+// is denied with those before it (R6).
+func (d *demo) loginAfterCutoff(ctx context.Context) (rotation.Tokens, error) {
+	time.Sleep(2 * time.Millisecond)
+	return d.login(ctx)
+}
+
+// median returns the median duration of many runs.
+func median(run func() error) (time.Duration, error) {
+	took := make([]time.Duration, costRuns)
+	for i := range took {
+		start := time.Now()
+		if err := run(); err != nil {
+			return 0, err
+		}
+		took[i] = time.Since(start)
+	}
+	slices.Sort(took)
+	return took[len(took)/2], nil
+}
+
+// printDemo answers with the story and its price.
+func (c *call) printDemo(steps []demoStep, costs demoCosts) error {
+	where := "the embedded store"
+	if c.redis != "" {
+		where = "Redis, under the prefix " + c.prefix
+	}
+	fmt.Fprintf(c.stdout, "The engine itself, on %s:\n\n", where)
+	rows := make([][]string, 0, len(steps))
+	for _, s := range steps {
+		rows = append(rows, []string{s.What, rounded(s.Took), s.Store.String(), s.Answer})
+	}
+	if err := c.printTable([]string{"STEP", "TOOK", "STORE", "ANSWER"}, rows); err != nil {
+		return err
+	}
+	e := costs.Entries
+	_, err := fmt.Fprintf(c.stdout, `
+A verification took %s, %s of it in the denylist (medians of %d).
+The story left %d entries: %d of sessions, %d of subjects, %d of exchanged access tokens.
+`, rounded(costs.Verify), rounded(costs.Check), costRuns, e.Total(), e.Session, e.Subject, e.Token)
+	return err
+}
+
+// rounded keeps three digits of a duration.
+func rounded(d time.Duration) string {
+	unit := time.Duration(1)
+	for d/unit >= 1000 {
+		unit *= 10
+	}
+	return d.Round(unit).String()
+}

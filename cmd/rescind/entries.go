@@ -1,0 +1,108 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/rescindhq/rescind/denylist"
+)
+
+// entryRow is an entry as --json shows it: the shape of the admin API.
+type entryRow struct {
+	Scope     string      `json:"scope"`
+	Issuer    string      `json:"issuer"`
+	ID        string      `json:"id,omitempty"`
+	Revoked   *revokedRow `json:"revoked,omitempty"`
+	Rotated   *rotatedRow `json:"rotated,omitempty"`
+	ExpiresAt string      `json:"expires_at"`
+}
+
+type revokedRow struct {
+	At     string `json:"at"`
+	Cutoff string `json:"cutoff,omitempty"`
+	Reason string `json:"reason,omitempty"`
+}
+
+type rotatedRow struct {
+	At            string `json:"at"`
+	EffectiveFrom string `json:"effective_from"`
+}
+
+func rowOf(e denylist.Entry) entryRow {
+	row := entryRow{Scope: e.Scope.String(), Issuer: e.Issuer, ID: e.ID, ExpiresAt: instant(e.ExpiresAt)}
+	if r := e.Revoked; r != nil {
+		row.Revoked = &revokedRow{At: instant(r.At), Cutoff: instant(r.Cutoff), Reason: r.Reason}
+	}
+	if r := e.Rotated; r != nil {
+		row.Rotated = &rotatedRow{At: instant(r.At), EffectiveFrom: instant(r.EffectiveFrom)}
+	}
+	return row
+}
+
+func rowsOf(entries []denylist.Entry) []entryRow {
+	rows := make([]entryRow, 0, len(entries))
+	for _, e := range entries {
+		rows = append(rows, rowOf(e))
+	}
+	return rows
+}
+
+// printEntries answers with a table of entries.
+func (c *call) printEntries(entries []denylist.Entry) error {
+	rows := make([][]string, 0, len(entries))
+	for _, e := range entries {
+		id := e.ID
+		if e.Scope == denylist.ScopeIssuer {
+			id = e.Issuer
+		}
+		rows = append(rows, []string{e.Scope.String(), id, because(e), instant(effective(e)), instant(e.ExpiresAt)})
+	}
+	return c.printTable([]string{"SCOPE", "ID", "WHY", "SINCE", "UNTIL"}, rows)
+}
+
+// because says in a word or two why an entry denies.
+func because(e denylist.Entry) string {
+	switch {
+	case e.Revoked == nil:
+		return "exchanged"
+	case e.Revoked.Reason != "":
+		return "revoked: " + e.Revoked.Reason
+	}
+	return "revoked"
+}
+
+// effective is when an entry began, or begins, to deny. For wide scopes that
+// is the cutoff: of logins, not of requests.
+func effective(e denylist.Entry) time.Time {
+	switch {
+	case e.Revoked == nil:
+		return e.Rotated.EffectiveFrom
+	case e.Scope.Wide():
+		return e.Revoked.Cutoff
+	}
+	return e.Revoked.At
+}
+
+// entry is the inverse of rowOf.
+func (row entryRow) entry() (e denylist.Entry, err error) {
+	if e.Scope, err = denylist.ParseScope(row.Scope); err != nil {
+		return denylist.Entry{}, err
+	}
+	read := func(text string) (t time.Time) {
+		if err == nil && text != "" {
+			t, err = time.Parse(time.RFC3339, text)
+		}
+		return t
+	}
+	e.Issuer, e.ID, e.ExpiresAt = row.Issuer, row.ID, read(row.ExpiresAt)
+	if r := row.Revoked; r != nil {
+		e.Revoked = &denylist.Revoked{At: read(r.At), Reason: r.Reason, Cutoff: read(r.Cutoff)}
+	}
+	if r := row.Rotated; r != nil {
+		e.Rotated = &denylist.Rotated{At: read(r.At), EffectiveFrom: read(r.EffectiveFrom)}
+	}
+	if err != nil || e.Revoked == nil && e.Rotated == nil {
+		return denylist.Entry{}, fmt.Errorf("%w: an entry in the answer is not understood", denylist.ErrUnavailable)
+	}
+	return e, nil
+}

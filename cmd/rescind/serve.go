@@ -1,0 +1,207 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/rescindhq/rescind/denylist"
+	"github.com/rescindhq/rescind/rotation"
+	"github.com/rescindhq/rescind/server"
+	"github.com/rescindhq/rescind/verifier"
+)
+
+// inspectEvery is how often a server looks whether its Redis is still fit.
+const inspectEvery = time.Minute
+
+func serveCommand(*pflag.FlagSet) action {
+	return func(ctx context.Context, c *call) error {
+		h, err := c.openHouse(ctx)
+		if err != nil {
+			return err
+		}
+		defer h.close()
+		return h.serve(ctx, c)
+	}
+}
+
+// house is all that a server is wired from.
+type house struct {
+	ring       *rotation.KeyRing
+	store      rotation.Store
+	login      server.Authenticator // nil: no login route
+	adminToken string
+	demo       *demoUser // of the embedded store
+	close      func()
+}
+
+// demoUser is the user that the embedded store begins with.
+type demoUser struct{ name, password, subject string }
+
+// openHouse opens what the settings name; where they name no Redis, it makes
+// everything for this run.
+func (c *call) openHouse(ctx context.Context) (*house, error) {
+	token, err := adminToken(c.getenv)
+	if err != nil {
+		return nil, err
+	}
+	if !c.set("redis") {
+		return c.embeddedHouse(token)
+	}
+	return c.redisHouse(ctx, token)
+}
+
+func (c *call) redisHouse(ctx context.Context, adminToken string) (*house, error) {
+	if err := c.need("redis", "keys", "issuer"); err != nil {
+		return nil, err
+	}
+	if c.style == "single" && c.partitions > 1 {
+		return nil, usageError("single-token style needs --partitions 1")
+	}
+	ring, err := c.openKeys()
+	if err != nil {
+		return nil, err
+	}
+	h := &house{ring: ring, adminToken: adminToken}
+	if c.set("users") { // no users, no login route
+		if h.login, err = c.openUsers(); err != nil {
+			return nil, err
+		}
+	}
+	list, err := c.openRedis(ctx)
+	if err != nil {
+		return nil, err
+	}
+	h.store, h.close = list.Store.(rotation.Store), list.close
+	return h, nil
+}
+
+// embeddedHouse keeps everything in this process. Nothing in it outlives the
+// run, so that it cannot forget a revocation that a token outlives: the keys
+// are gone as well.
+func (c *call) embeddedHouse(adminToken string) (*house, error) {
+	for _, name := range []string{"keys", "issuer", "users"} {
+		if c.set(name) {
+			return nil, usageError("%s is set, but redis is not", c.origin[name]).
+				hint("redis, keys and issuer are named together (users too, for logins), or none of them is: then everything is made for the run")
+		}
+	}
+	if err := c.settleAddresses(); err != nil {
+		return nil, err
+	}
+	ring, err := rotation.NewKeyRing(verifier.ES256, rotation.KeyRingOptions{TokenLife: max(c.maxAccessLifetime, c.maxRefreshLifetime)})
+	if err != nil {
+		return nil, cannotTell("making a key: %w", err)
+	}
+	if adminToken == "" {
+		adminToken = rand.Text() + rand.Text()
+	}
+	users := server.NewUsers()
+	demo := &demoUser{name: "demo", password: rand.Text()}
+	user, err := users.Add(demo.name, demo.password, []string{"read", "write"})
+	if err != nil {
+		return nil, cannotTell("making the demo user: %w", err)
+	}
+	demo.subject = user.Subject
+	store := denylist.NewMemory(denylist.MemoryOptions{SkewMargin: c.skewMargin, Lifetime: max(c.maxAccessLifetime, c.maxRefreshLifetime)})
+	return &house{ring: ring, store: store, login: users, adminToken: adminToken, demo: demo, close: func() {}}, nil
+}
+
+// settleAddresses gives the embedded server its issuer, the URL that it is
+// reached at. So a port of 0 has to become a real one before anything listens.
+func (c *call) settleAddresses() error {
+	for _, addr := range []*string{&c.addr, &c.adminAddr} {
+		host, port, err := net.SplitHostPort(*addr)
+		if err != nil {
+			return usageError("%q is not an address: want host:port", *addr)
+		}
+		if port != "0" {
+			continue
+		}
+		l, err := net.Listen("tcp", *addr)
+		if err != nil {
+			return refused("%w", err)
+		}
+		_, port, _ = net.SplitHostPort(l.Addr().String())
+		if err := l.Close(); err != nil {
+			return refused("%w", err)
+		}
+		*addr = net.JoinHostPort(host, port)
+	}
+	c.issuer = c.url(c.addr)
+	return nil
+}
+
+// url is how the listener at addr is reached from this machine.
+func (c *call) url(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if ip := net.ParseIP(host); err == nil && (host == "" || ip != nil && ip.IsUnspecified()) {
+		addr = net.JoinHostPort("127.0.0.1", port)
+	}
+	if c.tlsCert != "" {
+		return "https://" + addr
+	}
+	return "http://" + addr
+}
+
+// serve runs the server until ctx ends.
+func (h *house) serve(ctx context.Context, c *call) error {
+	sessions, err := c.sessionsOn(h.ring, h.store)
+	if err != nil {
+		return err
+	}
+	v, err := verifier.New(h.store, []verifier.Issuer{sessions.Issuer()}, verifier.Options{Leeway: c.leeway})
+	if err != nil {
+		return usageError("%w", err)
+	}
+	srv, err := server.New(sessions, v, h.store, server.Options{
+		Addr:       c.addr,
+		AdminAddr:  c.adminAddr,
+		Login:      h.login,
+		AdminToken: h.adminToken,
+		TLSCert:    c.tlsCert,
+		TLSKey:     c.tlsKey,
+		Tasks:      h.tasks(),
+		Logger:     c.logger(),
+		Version:    thisBuild().Version,
+	})
+	if err != nil {
+		return usageError("%w", err)
+	}
+	if err := srv.Run(ctx, func(addr, adminAddr string) { c.announce(h, addr, adminAddr) }); err != nil {
+		return refused("%w", err)
+	}
+	return nil
+}
+
+// tasks are what the server does beside serving: it looks whether Redis is
+// still fit to keep a denylist, so that its log says when it is not (R17).
+func (h *house) tasks() []server.Task {
+	inspector, ok := h.store.(denylist.Inspector)
+	if !ok {
+		return nil
+	}
+	return []server.Task{{Name: "inspect", Every: inspectEvery, Do: func(ctx context.Context) error {
+		_, err := inspector.Inspect(ctx)
+		return err
+	}}}
+}
+
+// logger writes to stderr: text for a person, JSON for whatever reads logs.
+func (c *call) logger() *slog.Logger {
+	format := c.logFormat
+	if format == "" {
+		format = "json"
+		if _, ok := terminal(c.stderr); ok {
+			format = "text"
+		}
+	}
+	if format == "text" {
+		return slog.New(slog.NewTextHandler(c.stderr, nil))
+	}
+	return slog.New(slog.NewJSONHandler(c.stderr, nil))
+}

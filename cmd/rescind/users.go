@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/rescindhq/rescind/denylist"
+	"github.com/rescindhq/rescind/server"
+)
+
+// openUsers opens the file in --users.
+func (c *call) openUsers() (*server.Users, error) {
+	if err := c.need("users"); err != nil {
+		return nil, err
+	}
+	users, err := server.OpenUsers(c.users)
+	if err != nil {
+		return nil, usageError("opening the users in %s: %w", c.users, err)
+	}
+	return users, nil
+}
+
+func usersAdd(fs *pflag.FlagSet) action {
+	scope := fs.StringSlice("scope", nil, "")
+	return func(_ context.Context, c *call) error {
+		users, err := c.openUsers()
+		if err != nil {
+			return err
+		}
+		password, err := c.readPassword()
+		if err != nil {
+			return err
+		}
+		user, err := users.Add(c.args[0], password, *scope)
+		if err != nil {
+			return onFile("adding %q: %w", c.args[0], err)
+		}
+		return c.printUsers(user)
+	}
+}
+
+func usersList(*pflag.FlagSet) action {
+	return func(_ context.Context, c *call) error {
+		users, err := c.openUsers()
+		if err != nil {
+			return err
+		}
+		return c.printUsers(users.List()...)
+	}
+}
+
+// usersPasswd changes a password and ends the sessions that the old one began.
+// In this order: a login that was under way has its instant from before the
+// change, so that the cutoff, which is from after it, catches it (R6).
+func usersPasswd(*pflag.FlagSet) action {
+	return func(ctx context.Context, c *call) error {
+		users, list, err := c.usersAndDenylist(ctx)
+		if err != nil {
+			return err
+		}
+		defer list.close()
+		password, err := c.readPassword()
+		if err != nil {
+			return err
+		}
+		user, err := users.SetPassword(c.args[0], password)
+		if err != nil {
+			return onFile("changing the password of %q: %w", c.args[0], err).hint("nothing was changed")
+		}
+		if err := c.endSessions(ctx, list, user, "password changed"); err != nil {
+			return cannotTell("the sessions of %q were not ended: %w", user.Name, err).
+				hint("the password is changed, but tokens that were issued before it still work").
+				hint("repeat the command, or: rescind revoke --sub %s", user.Subject)
+		}
+		c.say("changed the password of %s and ended the sessions begun before", user.Name)
+		return nil
+	}
+}
+
+// usersRemove first makes logins impossible, then ends the sessions and only
+// then forgets the user: until the last step the command can be repeated.
+func usersRemove(*pflag.FlagSet) action {
+	return func(ctx context.Context, c *call) error {
+		users, list, err := c.usersAndDenylist(ctx)
+		if err != nil {
+			return err
+		}
+		defer list.close()
+		user, err := users.SetPassword(c.args[0], rand.Text()+rand.Text())
+		if err != nil {
+			return onFile("removing %q: %w", c.args[0], err).hint("nothing was changed")
+		}
+		if err := c.endSessions(ctx, list, user, "user removed"); err != nil {
+			return cannotTell("the sessions of %q were not ended: %w", user.Name, err).
+				hint("the user cannot log in any more but is still in %s, and tokens issued before still work", c.users).
+				hint("repeat the command, or: rescind revoke --sub %s", user.Subject)
+		}
+		if _, err := users.Remove(user.Name); err != nil {
+			return refused("removing %q: %w", user.Name, err).
+				hint("the user cannot log in any more and the sessions are ended; repeat the command to forget the user")
+		}
+		c.say("removed %s and ended the sessions", user.Name)
+		return nil
+	}
+}
+
+// usersAndDenylist opens what a change of a user needs. That asks the denylist
+// once: it is better to find it gone before anything is changed.
+func (c *call) usersAndDenylist(ctx context.Context) (*server.Users, *denylister, error) {
+	users, err := c.openUsers()
+	if err != nil {
+		return nil, nil, err
+	}
+	list, err := c.openDenylist(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := c.issuerFor(list); err != nil {
+		list.close()
+		return nil, nil, err
+	}
+	return users, list, nil
+}
+
+// endSessions revokes a user's subject.
+func (c *call) endSessions(ctx context.Context, list *denylister, user server.User, reason string) error {
+	issuer, err := c.issuerFor(list)
+	if err != nil {
+		return err
+	}
+	_, err = list.revoke(ctx, denylist.SubjectEntry(issuer, user.Subject, time.Time{}).WithReason(reason), false)
+	return err
+}
+
+// userRow is a user as --json shows it.
+type userRow struct {
+	Name      string   `json:"name"`
+	Subject   string   `json:"sub"`
+	Scope     []string `json:"scope"`
+	CreatedAt string   `json:"created_at"`
+}
+
+func (c *call) printUsers(users ...server.User) error {
+	list := []userRow{}
+	rows := [][]string{}
+	for _, u := range users {
+		row := userRow{u.Name, u.Subject, u.Scope, instant(u.CreatedAt)}
+		if row.Scope == nil {
+			row.Scope = []string{}
+		}
+		list = append(list, row)
+		rows = append(rows, []string{row.Name, row.Subject, strings.Join(row.Scope, " "), row.CreatedAt})
+	}
+	if c.json {
+		return c.printJSON(map[string]any{"users": list})
+	}
+	return c.printTable([]string{"NAME", "SUBJECT", "SCOPE", "CREATED"}, rows)
+}
