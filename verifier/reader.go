@@ -36,35 +36,43 @@ func (in *room) clear() {
 	clear(in.names[:])
 }
 
-// read takes a token in the compact form apart (RFC 7515 section 7.1). The
-// parts are valid until the room is cleared.
+// read takes a token apart. The parts are valid until the room is cleared.
 func (in *room) read(raw string) (*parts, error) {
+	if err := in.readSigned(raw); err != nil {
+		return nil, err
+	}
+	if err := scanObject(in.payload, claimNamed, in.claims[:], in.names[:]); err != nil {
+		return nil, err
+	}
+	return &in.parts, nil
+}
+
+// readSigned takes apart all but the claims: the compact form (RFC 7515
+// section 7.1) and the header.
+func (in *room) readSigned(raw string) error {
 	switch {
 	case raw == "":
-		return nil, ErrMissing
+		return ErrMissing
 	case len(raw) > MaxTokenSize:
-		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(raw), MaxTokenSize)
+		return fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(raw), MaxTokenSize)
 	}
 	dot1 := strings.IndexByte(raw, '.')
 	dot2 := strings.LastIndexByte(raw, '.')
 	if dot1 == dot2 || strings.IndexByte(raw[dot1+1:dot2], '.') >= 0 {
-		return nil, malformed("not three segments")
+		return malformed("not three segments")
 	}
 	header, ok1 := appendBase64(in.decoded[:0], raw[:dot1])
 	both, ok2 := appendBase64(header, raw[dot1+1:dot2])
 	all, ok3 := appendBase64(both, raw[dot2+1:])
 	if !ok1 || !ok2 || !ok3 {
-		return nil, malformed("not base64url")
+		return malformed("not base64url")
 	}
 	in.signingInput = in.signed[:copy(in.signed[:], raw[:dot2])]
 	in.signature = all[len(both):]
 
 	text := string(both)
 	in.payload = text[len(header):]
-	if err := in.readHeader(text[:len(header)]); err != nil {
-		return nil, err
-	}
-	return &in.parts, scanObject(in.payload, claimNamed, in.claims[:], in.names[:])
+	return in.readHeader(text[:len(header)])
 }
 
 // readHeader reads the JOSE header. What it says is checked against the key
