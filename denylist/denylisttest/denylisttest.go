@@ -99,6 +99,7 @@ func contract() []clause {
 		{"Spendable", spenders, spendable},
 		{"R8_OneWinner", spenders, oneWinner},
 		{"R8_OneSuccessorInTheWindow", spenders, oneSuccessor},
+		{"R8_OneAttemptManyTimes", spenders, oneAttempt},
 		{"R9_RevocationRacesWithExchanges", spenders, revocationRaces},
 		{"Operator_Get", operators, operatorGet},
 		{"Operator_List", operators, operatorList},

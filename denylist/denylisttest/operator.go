@@ -132,6 +132,13 @@ func operatorCounts(f *fixture) {
 	_, err := f.operator.Reinstate(f.t.Context(), denylist.ScopeToken, issuer, "1")
 	f.NoError(err)
 	assert.Equal(f.t, denylist.Counts{Token: 2, Session: 2, Subject: 1, Issuer: 1}, counts(), "one was reinstated")
+
+	if f.spender != nil {
+		other := f.token("other than all these")
+		other.Issuer += "/other"
+		f.spend(other, successor(other, "a"), denying(access(other)))
+		assert.Equal(f.t, denylist.Counts{Token: 3, Session: 2, Subject: 1, Issuer: 1}, counts(), "what exchanges deny counts, chains do not")
+	}
 }
 
 func operatorReinstate(f *fixture) {
@@ -192,12 +199,18 @@ func (f *fixture) reinstateSpent(t denylist.Token) {
 // out.
 func entriesAreCopies(f *fixture) {
 	t := f.token("s")
-	in := entryOf(denylist.ScopeSubject, t).WithReason("true")
-	want := f.get(in.Scope, in.Issuer, func() string { f.revoke(in); return in.ID }())
-	in.Revoked.Reason, in.Revoked.Cutoff = "forged", time.Time{}
 	forge := func(e denylist.Entry) { e.Revoked.Reason, e.Revoked.Cutoff = "forged", time.Time{} }
+	in := entryOf(denylist.ScopeSubject, t).WithReason("true")
+	out := f.revoked(in) // recorded
+	forge(in)
+	forge(out)
+	in.Revoked.Cutoff = t.Login
+	in.Until = t.ExpiresAt
+	forge(f.revoked(in)) // unchanged
+	in.Revoked.Cutoff = t.Login.Add(-time.Hour)
+	in.ExpiresAt = t.ExpiresAt.AddDate(1, 0, 0)
+	forge(f.revoked(in)) // merged
 	forge(f.get(in.Scope, in.Issuer, in.ID))
-	forge(f.revoked(entryOf(denylist.ScopeSubject, t)))
 	page, err := f.operator.List(f.t.Context(), denylist.Query{})
 	f.NoError(err)
 	f.Len(page.Entries, 1)
@@ -208,6 +221,6 @@ func entriesAreCopies(f *fixture) {
 
 	got := f.get(in.Scope, in.Issuer, in.ID)
 	assert.Equal(f.t, "true", got.Revoked.Reason)
-	f.sameInstant(want.Revoked.Cutoff, got.Revoked.Cutoff, "cutoff")
+	f.sameInstant(t.Login, got.Revoked.Cutoff, "cutoff")
 	f.denied(t, "still revoked")
 }

@@ -73,6 +73,21 @@ func oneSuccessor(f *fixture) {
 	assert.Len(f.t, successors, 1, "successors")
 }
 
+// oneAttempt: an attempt that is sent many times at once wins every time.
+func oneAttempt(f *fixture) {
+	t := f.token("s")
+	var wg sync.WaitGroup
+	for range racers {
+		wg.Go(func() {
+			spent, err := f.spender.Spend(f.t.Context(), t, successor(t, "a"), denying(access(t)))
+			assert.NoError(f.t, err)
+			assert.False(f.t, spent.Replayed)
+			assert.Equal(f.t, successor(t, "a").ID, spent.Successor.ID)
+		})
+	}
+	wg.Wait()
+}
+
 // revocationRaces: once a revocation of the session has returned, nothing of
 // it can be exchanged, and whatever was exchanged before is denied.
 func revocationRaces(f *fixture) {
