@@ -207,8 +207,11 @@ func (s *Sessions) signAgain(next descent, on denylist.Successor) (Tokens, error
 		return Tokens{}, err
 	}
 	tokens, err := s.sign(next, m)
+	if err != nil {
+		return Tokens{}, err
+	}
 	tokens.Replayed = true
-	return tokens, err
+	return tokens, nil
 }
 
 // endReplayed revokes the session of a token that was presented again (R11).

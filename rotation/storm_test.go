@@ -140,6 +140,37 @@ func TestR9_LogoutInAStormLeavesNoOneAlive(t *testing.T) {
 	})
 }
 
+// The last instants of a token, asked from all sides: its successor is minted
+// once or never, and not after its exp on any clock (SET NX PXAT with an
+// instant that has passed would let every caller win).
+func TestR7_ExpiryEdge(t *testing.T) {
+	eachStore(t, func(t *testing.T, store rotation.Store) {
+		f := newFleet(t, store, rotation.Options{RefreshTTL: time.Second})
+		first := login(t, f.nodes[0], "s")
+		edge := first.RefreshExpiresAt
+		var mu sync.Mutex
+		var wg sync.WaitGroup
+		won := 0
+		for i := range 60 {
+			wg.Go(func() {
+				time.Sleep(time.Until(edge.Add(time.Duration(i-30) * time.Millisecond)))
+				asked := time.Now()
+				_, err := f.nodes[i%3].Exchange(context.Background(), first.Refresh, rotation.Attempt{})
+				if err == nil {
+					assert.True(t, asked.Before(edge))
+					mu.Lock()
+					defer mu.Unlock()
+					won++
+				}
+			})
+		}
+		wg.Wait()
+		assert.LessOrEqual(t, won, 1)
+		_, err := f.nodes[0].Exchange(t.Context(), first.Refresh, rotation.Attempt{})
+		assert.ErrorIs(t, err, verifier.ErrExpired)
+	})
+}
+
 // TestSession_Life takes a session through its days with every default in
 // force, on a clock that passes.
 func TestSession_Life(t *testing.T) {
