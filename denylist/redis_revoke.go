@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -47,6 +48,20 @@ func (r *Redis) newWrite(entries []Entry) write {
 		w.places[i] = r.keys.entry(e.Scope, e.Issuer, e.ID)
 	}
 	return w
+}
+
+// partitions are those of the entries; of none, the first.
+func (w write) partitions() []int {
+	var ps []int
+	for _, at := range w.places {
+		if !slices.Contains(ps, at.partition) {
+			ps = append(ps, at.partition)
+		}
+	}
+	if len(ps) == 0 {
+		return []int{0}
+	}
+	return ps
 }
 
 // inPartition are the indexes of the entries of a partition.
@@ -100,66 +115,57 @@ func (r *Redis) settle(w write, receipt Receipt, err error) {
 
 // revoke writes the entries of each partition in one step.
 func (r *Redis) revoke(ctx context.Context, w write) (Receipt, error) {
-	receipt := Receipt{Results: make([]Result, len(w.entries))}
-	entries, err := r.oneClock(ctx, w.entries)
+	partitions := w.partitions()
+	when, err := r.oneInstant(ctx, w, partitions)
 	if err != nil {
-		return Receipt{}, unavailable("revoke", because(ctx, err))
+		return Receipt{}, err
 	}
-	w.entries = entries
-	written := false
-	for p := range r.keys.partitions() {
-		in := w.inPartition(p)
-		if len(in) == 0 && (len(w.entries) > 0 || p > 0) {
-			continue
-		}
-		at, err := r.writeTo(ctx, p, w, in, &receipt, rotation{})
-		if err != nil && written && !errors.Is(err, ErrUnknown) {
+	receipt := Receipt{Results: make([]Result, len(w.entries))}
+	for i, p := range partitions {
+		at, err := r.writeTo(ctx, p, w, &receipt, when)
+		if err != nil && i > 0 && !errors.Is(err, ErrUnknown) {
 			err = fmt.Errorf("%w: some entries are written: %w", ErrUnknown, err)
 		}
 		if err != nil {
 			return Receipt{}, err
 		}
-		receipt.At, written = later(receipt.At, at), true
+		receipt.At = at
 	}
 	return receipt, nil
 }
 
-// oneClock gives wide entries without a cutoff that of partition 0: cutoffs
-// and logins (see Now) are instants on one clock (R6). Where there is but one
-// partition, the write itself reads it.
-func (r *Redis) oneClock(ctx context.Context, entries []Entry) ([]Entry, error) {
-	if r.keys.partitions() == 1 {
-		return entries, nil
-	}
-	var now time.Time
-	dated := make([]Entry, len(entries))
-	for i, e := range entries {
-		dated[i] = e.clone()
-		if !e.Scope.Wide() || !e.Revoked.Cutoff.IsZero() {
-			continue
-		}
-		if now.IsZero() {
-			reply, err := r.run(ctx, clockScript, 0, nil, nil)
-			if err != nil {
-				return nil, err
-			}
-			now = reply.at
-		}
-		dated[i].Revoked.Cutoff = now
-	}
-	return dated, nil
-}
-
-// rotation is when the tokens of entries were rotated, zero for now, and how
-// much later they are denied.
-type rotation struct {
+// timing is the instant at which entries are written, zero for Redis's now,
+// and how much later those that are rotated are denied.
+type timing struct {
 	at      time.Time
 	overlap time.Duration
 }
 
-// writeTo writes those entries that are in partition p and enters what became
-// of them into the receipt.
-func (r *Redis) writeTo(ctx context.Context, p int, w write, in []int, receipt *Receipt, when rotation) (time.Time, error) {
+// oneInstant reads the clock of partition 0 for writes that cannot read their
+// own: cutoffs and logins (see Now) are instants on one clock (R6), and so is
+// a write to several partitions. A cutoff that one of them would refuse is
+// refused before any of them is asked.
+func (r *Redis) oneInstant(ctx context.Context, w write, partitions []int) (timing, error) {
+	open := slices.ContainsFunc(w.entries, func(e Entry) bool { return e.Scope.Wide() && e.Revoked.Cutoff.IsZero() })
+	if r.keys.partitions() == 1 || len(partitions) == 1 && !open {
+		return timing{}, nil
+	}
+	reply, err := r.run(ctx, clockScript, 0, nil, nil)
+	if err != nil {
+		return timing{}, unavailable("revoke", because(ctx, err))
+	}
+	for _, e := range w.entries {
+		if _, err := r.policy.stamp(e, reply.at, 0); err != nil {
+			return timing{}, err
+		}
+	}
+	return timing{at: reply.at}, nil
+}
+
+// writeTo writes those entries that are in partition p, enters what became of
+// them into the receipt, and returns the write's instant.
+func (r *Redis) writeTo(ctx context.Context, p int, w write, receipt *Receipt, when timing) (at time.Time, err error) {
+	in := w.inPartition(p)
 	keys := make([]string, 0, len(in))
 	args := append(make([]any, 0, 2+10*len(in)), millisText(when.at), when.overlap.Milliseconds())
 	for _, i := range in {
@@ -184,7 +190,10 @@ func (r *Redis) writeTo(ctx context.Context, p int, w write, in []int, receipt *
 		}
 		receipt.Results[i] = Result{Entry: e, Outcome: outcome}
 	}
-	return reply.at, nil
+	if when.at.IsZero() {
+		return reply.at, nil
+	}
+	return when.at, nil
 }
 
 func parseOutcome(word string) Outcome {

@@ -84,7 +84,7 @@ func (r *Redis) newExchange(t Token, s Successor, how Exchange) exchange {
 
 // spend runs the table of [Spender.Spend]; dry writes nothing.
 func (r *Redis) spend(ctx context.Context, x exchange, dry bool) (Spent, error) {
-	denied, err := r.deniedElsewhere(ctx, x)
+	denied, err := r.denied(ctx, x)
 	if err != nil {
 		return Spent{}, err
 	}
@@ -205,16 +205,24 @@ func (x exchange) denial(reply reply, elsewhere error) error {
 	return elsewhere
 }
 
-// deniedElsewhere returns a denial by a revoked half that the script of the
-// chain's partition cannot see: attempts of this store whose outcome is not
-// known, and entries of other partitions. err: it cannot tell.
-func (r *Redis) deniedElsewhere(ctx context.Context, x exchange) (denied, err error) {
+// denied returns a denial by a revoked half that the script of the chain's
+// partition cannot see: attempts of this store whose outcome is not known, and
+// entries of other partitions. err: it cannot tell.
+func (r *Redis) denied(ctx context.Context, x exchange) (denied, err error) {
 	err = r.attempted(append(x.here[:len(x.here):len(x.here)], x.elsewhere...), x.token)
 	if errors.Is(err, ErrRevoked) {
 		return err, nil
 	}
-	if err != nil || len(x.elsewhere) == 0 {
+	if err != nil {
 		return nil, err
+	}
+	return r.deniedElsewhere(ctx, x)
+}
+
+// deniedElsewhere is denied by an entry of another partition.
+func (r *Redis) deniedElsewhere(ctx context.Context, x exchange) (denied, err error) {
+	if len(x.elsewhere) == 0 {
+		return nil, nil
 	}
 	found, err := r.read(ctx, x.elsewhere)
 	for _, e := range found {
@@ -233,14 +241,8 @@ func (r *Redis) deniedElsewhere(ctx context.Context, x exchange) (denied, err er
 // may have been written meanwhile. An attempt that fails here is healed by its
 // retry.
 func (r *Redis) finish(ctx context.Context, x exchange, spent Spent) error {
-	receipt := Receipt{Results: make([]Result, len(x.denies.entries))}
-	when := rotation{at: spent.At, overlap: x.how.Overlap}
-	for p := range r.keys.partitions() {
-		in := x.denies.inPartition(p)
-		if len(in) == 0 {
-			continue
-		}
-		if _, err := r.writeTo(ctx, p, x.denies, in, &receipt, when); err != nil {
+	if len(x.denies.entries) > 0 {
+		if err := r.denyApart(ctx, x, spent); err != nil {
 			return halfSpent(err)
 		}
 	}
@@ -249,6 +251,18 @@ func (r *Redis) finish(ctx context.Context, x exchange, spent Spent) error {
 		return halfSpent(err)
 	}
 	return denied
+}
+
+// denyApart writes the Denies to their own partitions.
+func (r *Redis) denyApart(ctx context.Context, x exchange, spent Spent) error {
+	receipt := Receipt{Results: make([]Result, len(x.denies.entries))}
+	when := timing{at: spent.At, overlap: x.how.Overlap}
+	for _, p := range x.denies.partitions() {
+		if _, err := r.writeTo(ctx, p, x.denies, &receipt, when); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // halfSpent is the error of an exchange whose first step is on record.

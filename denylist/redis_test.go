@@ -44,9 +44,10 @@ func behindProxy(t *testing.T, partitions int) denylisttest.Subject {
 		Store: newRedis(t, open(t, p.URL()), denylist.RedisOptions{
 			Prefix: s.Prefix(), Partitions: partitions, MaxStaleness: 20 * time.Millisecond,
 		}),
-		LoseReply: func() { p.LoseReply("evalsha") },
-		Break:     p.Refuse,
-		Mend:      p.Allow,
+		DeniesApart: partitions > 1,
+		LoseReply:   func() { p.LoseReply("evalsha") },
+		Break:       p.Refuse,
+		Mend:        p.Allow,
 	}
 }
 
@@ -68,9 +69,12 @@ func TestRedis_ContractCluster(t *testing.T) {
 			cluster := redistest.StartCluster(t)
 			client := open(t, cluster.URL())
 			denylisttest.Run(t, func(t *testing.T) denylisttest.Subject {
-				return denylisttest.Subject{Store: newRedis(t, client, denylist.RedisOptions{
-					Prefix: redistest.NextPrefix(), Partitions: partitions, MaxStaleness: 20 * time.Millisecond,
-				})}
+				return denylisttest.Subject{
+					Store: newRedis(t, client, denylist.RedisOptions{
+						Prefix: redistest.NextPrefix(), Partitions: partitions, MaxStaleness: 20 * time.Millisecond,
+					}),
+					DeniesApart: partitions > 1,
+				}
 			})
 		})
 	}

@@ -91,19 +91,19 @@ end
 -- rotated (1 or 0).
 local FIELDS = 10
 
--- stamp is the entry in ARGV[i] and on, as it is written now; its tokens were
--- rotated at an instant, if they were, and are denied an overlap later.
+-- stamp is the entry in ARGV[i] and on, as it is written at an instant. What is
+-- rotated is denied an overlap later.
 local function stamp(i, at, overlap)
   local e = {member = ARGV[i], issuer = ARGV[i + 1], id = ARGV[i + 2], reason = NONE}
   local ends, least = number(ARGV[i + 3]), number(ARGV[i + 5])
   if ARGV[i + 6] == '1' then
-    e.revoked, e.reason = NOW, ARGV[i + 8]
-    if string.find(e.member, '^[ui]') then e.cutoff = number(ARGV[i + 7]) or NOW end
+    e.revoked, e.reason = at, ARGV[i + 8]
+    if string.find(e.member, '^[ui]') then e.cutoff = number(ARGV[i + 7]) or at end
   end
   if ARGV[i + 9] == '1' then
     e.rotated, e.effective = at, cap(at + overlap)
   end
-  ends = ends or math.max(NOW, e.cutoff or NOW) + tonumber(ARGV[i + 4])
+  ends = ends or math.max(at, e.cutoff or at) + tonumber(ARGV[i + 4])
   e.expires = cap(math.max(cap(ends) + LEEWAY + SKEW, least))
   return e
 end
@@ -115,7 +115,7 @@ local function stamps(first, i, at, overlap)
   local adds = {}
   for k = first, #KEYS do
     local add = stamp(i, at, overlap)
-    if add.cutoff and add.cutoff > NOW + SKEW then return nil, answer('cutoff') end
+    if add.cutoff and add.cutoff > at + SKEW then return nil, answer('cutoff') end
     if read(KEYS[k]) == false then return nil, answer('foreign', KEYS[k]) end
     add.key = KEYS[k]
     adds[#adds + 1] = add

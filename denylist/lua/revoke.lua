@@ -1,7 +1,7 @@
 -- Merges entries into the denylist, all or none.
 --
 -- KEYS[4] and on  the entries, in order; one key may come twice
--- ARGV[7] when their tokens were rotated, - for now  ARGV[8] overlap (milliseconds)
+-- ARGV[7] the instant of the write, - for now  ARGV[8] overlap (milliseconds)
 -- ARGV[9] and on  ten for each entry: see stamp
 --
 -- ok       for each entry what became of it, and its value
