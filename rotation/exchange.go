@@ -34,7 +34,9 @@ type Attempt struct {
 }
 
 // Exchange exchanges a refresh token, or a renewable one, for its successor
-// (R7 to R13). A replay ends the session before ErrReused is returned.
+// (R7 to R13). A replay ends the session before ErrReused is returned. What is
+// too old is verifier.ErrExpired by our clock, denylist.ErrExpired by the
+// store's or where the session is over.
 func (s *Sessions) Exchange(ctx context.Context, raw string, a Attempt) (Tokens, error) {
 	if err := a.validate(); err != nil {
 		return Tokens{}, err
@@ -202,7 +204,7 @@ func (s *Sessions) denies(old presented, now time.Time) []denylist.Entry {
 // signAgain signs the successor on record (R11), whatever the settings are by
 // now and whichever key signs.
 func (s *Sessions) signAgain(next descent, on denylist.Successor) (Tokens, error) {
-	m, err := mintOf(on, next.style)
+	m, err := mintOf(on, next)
 	if err != nil {
 		return Tokens{}, err
 	}

@@ -7,10 +7,12 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/rescindhq/rescind/denylist"
 	"github.com/rescindhq/rescind/rotation"
 	"github.com/rescindhq/rescind/verifier"
 )
@@ -70,6 +72,30 @@ func TestKeyDir_SecondProcessSeesTheChange(t *testing.T) {
 		require.NoError(t, one.Reload())
 		assert.Equal(t, two.List(), one.List())
 	})
+}
+
+// A process that has not heard of a rotation signs on. Its last token dies
+// before the key does.
+func TestKeyDir_KeyOutlivesWhatAStaleProcessSigned(t *testing.T) {
+	t.Parallel()
+	dir, clock := t.TempDir(), newClock()
+	opts := rotation.KeyRingOptions{TokenLife: day, Now: clock.Now}
+	fresh, err := rotation.OpenKeyRing(dir, opts)
+	require.NoError(t, err)
+	old, err := fresh.Generate(verifier.ES256)
+	require.NoError(t, err)
+	stale, err := rotation.OpenKeyRing(dir, opts)
+	require.NoError(t, err)
+	_, err = fresh.Rotate()
+	require.NoError(t, err)
+
+	clock.Advance(59 * time.Minute)
+	raw, err := stale.Sign("at+jwt", []byte("{}"))
+	require.NoError(t, err)
+	require.Equal(t, old.ID, member(t, raw, 0)["kid"])
+	clock.Advance(day + denylist.MaxLeeway)
+	_, err = fresh.Key(t.Context(), old.ID)
+	assert.NoError(t, err)
 }
 
 func TestKeyDir_ConcurrentWritersLoseNothing(t *testing.T) {

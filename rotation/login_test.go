@@ -136,6 +136,7 @@ func TestNew_Refuses(t *testing.T) {
 		"negative overlap":           {Issuer: "us", VerifyOverlap: -1},
 		"negative leeway":            {Issuer: "us", Leeway: -1},
 		"leeway over the denylist's": {Issuer: "us", Leeway: denylist.MaxLeeway + 1},
+		"maximum of one second":      {Issuer: "us", AccessTTL: time.Second, MaxAccessLifetime: time.Second},
 		"negative maximum":           {Issuer: "us", MaxAccessLifetime: -time.Hour},
 	} {
 		_, err := rotation.New(ring, list, opts)

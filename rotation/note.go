@@ -22,16 +22,20 @@ func encodeNote(m mint) string {
 	return noteVersion + " " + strconv.FormatInt(m.accessExpiry.Unix(), 10)
 }
 
-// mintOf is the generation on record.
-func mintOf(s denylist.Successor, style Style) (mint, error) {
+// mintOf is the generation on record, of which a store that was tampered with
+// must not make one that outlives its session.
+func mintOf(s denylist.Successor, d descent) (mint, error) {
 	version, exp, ok := strings.Cut(s.Note, " ")
 	seconds, err := strconv.ParseInt(exp, 10, 64)
 	if !ok || err != nil || version != noteVersion {
 		return mint{}, fmt.Errorf("rotation: successor of another version on record: %w", denylist.ErrUnavailable)
 	}
 	m := mint{id: s.ID, issuedAt: s.IssuedAt, accessExpiry: time.Unix(seconds, 0)}
-	if style == Pair {
+	if d.style == Pair {
 		m.refreshExpiry = s.ExpiresAt
+	}
+	if m.accessExpiry.After(d.sessionEnd) || m.refreshExpiry.After(d.sessionEnd) {
+		return mint{}, fmt.Errorf("rotation: successor on record outlives its session: %w", denylist.ErrUnavailable)
 	}
 	return m, nil
 }

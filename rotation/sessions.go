@@ -204,6 +204,8 @@ func (o Options) validate() error {
 		switch {
 		case ttl.value < time.Second || ttl.value%time.Second != 0:
 			return fmt.Errorf("rotation: %s %v: want whole seconds, at least one", ttl.name, ttl.value)
+		case ttl.max < 2*time.Second:
+			return fmt.Errorf("rotation: longest %s %v: want at least two seconds, which a token of one second may live", ttl.name, ttl.max)
 		case ttl.value > ttl.max:
 			return fmt.Errorf("rotation: %s %v: want at most %v", ttl.name, ttl.value, ttl.max)
 		}
