@@ -224,6 +224,30 @@ func TestR5_NbfAndIatToTheNanosecond(t *testing.T) {
 	}
 }
 
+// A process that is suspended between the clock and the denylist may ask when
+// the entry is gone: what has expired by then is not accepted.
+func TestR5_SuspendedBeforeTheCheck(t *testing.T) {
+	t.Parallel()
+	f := newForge(t, HS256)
+	now := testNow
+	var l list
+	v := f.verifier(suspended{&l, func() { now = testNow.Add(time.Hour) }}, Options{Now: func() time.Time { return now }})
+	_, err := v.Verify(t.Context(), f.token())
+	assert.ErrorIs(t, err, ErrExpired)
+	assert.Len(t, l.asked, 1)
+}
+
+// suspended is a denylist that is asked late.
+type suspended struct {
+	Denylist
+	sleep func()
+}
+
+func (s suspended) Check(ctx context.Context, t denylist.Token) error {
+	s.sleep()
+	return s.Denylist.Check(ctx, t)
+}
+
 func TestR7_ExactExpiry(t *testing.T) {
 	t.Parallel()
 	f := newForge(t, HS256)

@@ -3,6 +3,14 @@
 // The order is fixed (R1): size, strict reading, header, signature, claims,
 // and the denylist last. Nothing before the denylist does I/O (but a remote
 // key set's fetch), and a token that fails an earlier step is never looked up.
+//
+// Where two readers of one token could read two things, it is refused, though
+// an RFC may allow it: invalid UTF-8 and half a surrogate pair, two members of
+// one name, a name that is a registered one but for its case, JSON nested more
+// than 32 deep, base64url with line breaks, padding or stray bits. A token has
+// at most MaxTokenSize bytes. The ids jti, sub, sid and client_id are strings
+// of 1 to 256 bytes without control characters. Claims that have a meaning
+// here have their defined type, or the token is refused; null is no value.
 package verifier
 
 import (
@@ -97,6 +105,11 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (Claims, error) {
 		return Claims{}, err
 	}
 	if err := v.ask(ctx, claims.Token()); err != nil {
+		return Claims{}, err
+	}
+	// Once more, now that the answer is there: a process that was suspended
+	// before it asked may have come after the entry was forgotten (R5).
+	if err := v.inTime(claims.c); err != nil {
 		return Claims{}, err
 	}
 	return claims, nil
