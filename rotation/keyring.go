@@ -310,8 +310,9 @@ func (r *KeyRing) lookAgain() bool {
 	return r.load(stamp) == nil
 }
 
-// Sign returns claims, a JSON object, as a token of the given typ. The
-// signing key's kid and alg go into its header.
+// Sign returns claims, which should be a JSON object, as a token of the given
+// typ: the bytes are signed as they are. The signing key's kid and alg go into
+// its header.
 func (r *KeyRing) Sign(typ string, claims []byte) (string, error) {
 	keys := *r.current.Load()
 	i, ok := keys.signing()
