@@ -52,6 +52,7 @@ type demo struct {
 	sessions *rotation.Sessions
 	verifier *verifier.Verifier
 	password string
+	before   denylist.Counts // what others left
 	steps    []demoStep
 	close    func()
 }
@@ -69,7 +70,7 @@ func (c *call) newDemo(ctx context.Context) (*demo, error) {
 	c.issuer, c.accessTTL, c.refreshTTL, c.sessionTTL = demoIssuer, demoAccess, demoSession, demoSession
 	var store rotation.Store = denylist.NewMemory(denylist.MemoryOptions{})
 	if c.redis != "" {
-		c.prefix += "-demo-" + rand.Text()[:8]
+		c.prefix += "-demo"
 		list, err := c.openRedis(ctx)
 		if err != nil {
 			return nil, err
@@ -85,6 +86,9 @@ func (c *call) newDemo(ctx context.Context) (*demo, error) {
 		return nil, err
 	}
 	if d.verifier, err = verifier.New(d.store, []verifier.Issuer{d.sessions.Issuer()}, verifier.Options{}); err != nil {
+		return nil, err
+	}
+	if d.before, err = d.counts(ctx); err != nil {
 		return nil, err
 	}
 	_, err = d.users.Add("demo", d.password, []string{"read"})
@@ -197,7 +201,9 @@ func (d *demo) revokeSubject(ctx context.Context, access string) (string, error)
 	if err != nil {
 		return "", err
 	}
-	receipt, err := d.store.Revoke(ctx, denylist.SubjectEntry(demoIssuer, claims.Subject(), time.Time{}).WithReason("demo"))
+	entry := denylist.SubjectEntry(demoIssuer, claims.Subject(), time.Time{}).WithReason("demo")
+	entry.Lifetime = demoSession
+	receipt, err := d.store.Revoke(ctx, entry)
 	if err != nil {
 		return "", err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -83,26 +84,29 @@ func effective(e denylist.Entry) time.Time {
 	return e.Revoked.At
 }
 
-// entry is the inverse of rowOf.
-func (row entryRow) entry() (e denylist.Entry, err error) {
-	if e.Scope, err = denylist.ParseScope(row.Scope); err != nil {
-		return denylist.Entry{}, err
-	}
+// entry is the inverse of rowOf. What is not understood denies nothing and
+// allows nothing: it is "cannot tell".
+func (row entryRow) entry() (denylist.Entry, error) {
+	var errs []error
 	read := func(text string) (t time.Time) {
-		if err == nil && text != "" {
+		if text != "" {
+			var err error
 			t, err = time.Parse(time.RFC3339, text)
+			errs = append(errs, err)
 		}
 		return t
 	}
-	e.Issuer, e.ID, e.ExpiresAt = row.Issuer, row.ID, read(row.ExpiresAt)
+	scope, err := denylist.ParseScope(row.Scope)
+	errs = append(errs, err)
+	e := denylist.Entry{Scope: scope, Issuer: row.Issuer, ID: row.ID, ExpiresAt: read(row.ExpiresAt)}
 	if r := row.Revoked; r != nil {
 		e.Revoked = &denylist.Revoked{At: read(r.At), Reason: r.Reason, Cutoff: read(r.Cutoff)}
 	}
 	if r := row.Rotated; r != nil {
 		e.Rotated = &denylist.Rotated{At: read(r.At), EffectiveFrom: read(r.EffectiveFrom)}
 	}
-	if err != nil || e.Revoked == nil && e.Rotated == nil {
-		return denylist.Entry{}, fmt.Errorf("%w: an entry in the answer is not understood", denylist.ErrUnavailable)
+	if errors.Join(errs...) != nil || e.Revoked == nil && e.Rotated == nil {
+		return denylist.Entry{}, fmt.Errorf("%w: the server's entry is not understood", denylist.ErrUnavailable)
 	}
 	return e, nil
 }

@@ -38,10 +38,11 @@ func (c *call) openRemote(ctx context.Context) (*denylister, error) {
 		return nil, err
 	}
 	r := &remote{adminAPI: api}
-	if err := r.do(ctx, http.MethodGet, "/v1/stats", nil, &r.stats); err != nil {
+	err = r.do(ctx, http.MethodGet, "/v1/stats", nil, &r.stats)
+	switch {
+	case err != nil && !errors.Is(err, denylist.ErrNotFound):
 		return nil, err
-	}
-	if r.stats.Issuer == "" {
+	case err != nil, r.stats.Issuer == "":
 		return nil, usageError("%s is not the admin listener of a server", c.origin["server"]).hint("the admin API has an address of its own, by default port 8081")
 	}
 	return &denylister{Store: r, Operator: r, close: api.client.CloseIdleConnections}, nil
@@ -101,22 +102,17 @@ func (r *remote) post(ctx context.Context, body revokeRequest) (denylist.Result,
 	return denylist.Result{}, fmt.Errorf("%w: the server's answer is not understood", denylist.ErrUnknown)
 }
 
-// entryAnswer is one entry, as the server shows it.
-type entryAnswer struct {
-	Entry entryRow `json:"entry"`
-}
-
 // Get implements denylist.Operator.
 func (r *remote) Get(ctx context.Context, scope denylist.Scope, issuer, id string) (denylist.Entry, error) {
 	path, err := entryPath(scope, issuer, id)
 	if err != nil {
 		return denylist.Entry{}, err
 	}
-	var answer entryAnswer
-	if err := r.do(ctx, http.MethodGet, path, nil, &answer); err != nil {
+	var row entryRow
+	if err := r.do(ctx, http.MethodGet, path, nil, &row); err != nil {
 		return denylist.Entry{}, err
 	}
-	return answer.Entry.entry()
+	return row.entry()
 }
 
 // List implements denylist.Operator.
@@ -165,7 +161,9 @@ func (r *remote) Reinstate(ctx context.Context, scope denylist.Scope, issuer, id
 	if err != nil {
 		return denylist.Entry{}, err
 	}
-	var left entryAnswer
+	var left struct {
+		Entry entryRow `json:"entry"`
+	}
 	if err := r.do(ctx, http.MethodDelete, path, nil, &left); err != nil || left.Entry.Scope == "" {
 		return denylist.Entry{}, err
 	}

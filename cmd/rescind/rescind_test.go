@@ -22,7 +22,8 @@ func TestMain(m *testing.M) {
 // commands of testscript a script has
 //
 //	exits 2 rescind …       the exact exit code
-//	capture PATTERN         named groups of a line of stdout become variables
+//	capture PATTERN         named groups of a line of stdout become variables;
+//	                        with -stderr before it, of stderr
 //	await FILE PATTERN      waits for a line, and captures
 //	redis start|kill …      a redis-server of its own, as $REDIS
 //
@@ -88,15 +89,19 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// capture reads the last command's stdout.
+// capture reads what the last command wrote.
 func capture(ts *testscript.TestScript, neg bool, args []string) {
+	from := "stdout"
+	if len(args) == 2 && args[0] == "-stderr" {
+		from, args = "stderr", args[1:]
+	}
 	if neg || len(args) != 1 {
-		ts.Fatalf("usage: capture PATTERN")
+		ts.Fatalf("usage: capture [-stderr] PATTERN")
 	}
 	pattern, err := regexp.Compile(`(?m)` + args[0])
 	ts.Check(err)
-	if text := ts.ReadFile("stdout"); !setGroups(ts, pattern, text) {
-		ts.Fatalf("no line of stdout matches %s:\n%s", args[0], text)
+	if text := ts.ReadFile(from); !setGroups(ts, pattern, text) {
+		ts.Fatalf("no line of %s matches %s:\n%s", from, args[0], text)
 	}
 }
 

@@ -99,7 +99,7 @@ func (c *call) revokeToken(ctx context.Context, list *denylister, path string, t
 		result, err := r.revokeToken(ctx, raw, terms)
 		return c.printResult(result, err)
 	}
-	sessions, err := c.openSessions(list)
+	sessions, err := c.openSessions(list.Store)
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 // openSessions opens the keys, and the sessions that they sign, on a store.
-func (c *call) openSessions(store any) (*rotation.Sessions, error) {
+func (c *call) openSessions(store denylist.Store) (*rotation.Sessions, error) {
 	if err := c.need("keys", "issuer"); err != nil {
 		return nil, err
 	}
@@ -22,7 +22,7 @@ func (c *call) openSessions(store any) (*rotation.Sessions, error) {
 }
 
 // sessionsOn wires sessions from the settings.
-func (c *call) sessionsOn(ring *rotation.KeyRing, store any) (*rotation.Sessions, error) {
+func (c *call) sessionsOn(ring *rotation.KeyRing, store denylist.Store) (*rotation.Sessions, error) {
 	both, ok := store.(rotation.Store)
 	if !ok {
 		return nil, usageError("sessions need the store itself, not a server").hint("name it with --redis")

@@ -158,7 +158,7 @@ func (row *inspectionRow) facts() [][2]string {
 		facts = append(facts,
 			[2]string{"redis", fmt.Sprintf("%s %s, %s, at %s", s.Product, s.Version, s.Role, s.Addr)},
 			[2]string{"memory", fmt.Sprintf("%s, %s, %s, %d keys evicted", megabytes(s.UsedMemory), limit, s.Eviction, s.EvictedKeys)},
-			[2]string{"clock", fmt.Sprintf("%d ms ahead of ours", s.ClockOffsetMS)})
+			[2]string{"clock", fmt.Sprintf("%+d ms from ours", s.ClockOffsetMS)})
 	}
 	return facts
 }
