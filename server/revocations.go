@@ -141,11 +141,6 @@ func (o *operatorAPI) list(a *answer, r *http.Request) error {
 	return a.json(http.StatusOK, body)
 }
 
-// entryAnswer is one entry.
-type entryAnswer struct {
-	Entry entryBody `json:"entry"`
-}
-
 // get shows one entry.
 func (o *operatorAPI) get(a *answer, r *http.Request) error {
 	name, err := o.entryOfPath(r)
@@ -156,7 +151,12 @@ func (o *operatorAPI) get(a *answer, r *http.Request) error {
 	if err != nil {
 		return aboutEntry(err)
 	}
-	return a.json(http.StatusOK, entryAnswer{showEntry(entry)})
+	return a.json(http.StatusOK, showEntry(entry))
+}
+
+// leftAnswer is what is left of an entry that was reinstated.
+type leftAnswer struct {
+	Entry entryBody `json:"entry"`
 }
 
 // reinstate takes back what an operator, a logout or a replay revoked, and
@@ -177,11 +177,11 @@ func (o *operatorAPI) reinstate(a *answer, r *http.Request) error {
 		a.noContent()
 		return nil
 	}
-	return a.json(http.StatusOK, entryAnswer{showEntry(left)})
+	return a.json(http.StatusOK, leftAnswer{showEntry(left)})
 }
 
 // entryOfPath reads /v1/revocations/{scope}/{id}?issuer=…, whose id is
-// percent-encoded: it may hold slashes. An issuer's id is the issuer.
+// percent-encoded: it may hold slashes. An issuer's id is the issuer, or empty.
 func (o *operatorAPI) entryOfPath(r *http.Request) (entryName, error) {
 	query, err := parameters(r, "issuer")
 	if err != nil {

@@ -21,10 +21,9 @@ const (
 	routeVersion   = "/version"
 
 	routeRevocations = "/v1/revocations"
-	routeRevocation  = "/v1/revocations/{scope}/{id}"
+	routeRevocation  = "/v1/revocations/{scope}/{id:[^/]*}"
 	routeStats       = "/v1/stats"
 	routeMetrics     = "/metrics"
-	routeConsole     = "/"
 
 	routeUnknown = "unknown"
 )
