@@ -14,7 +14,7 @@ import (
 	"github.com/rescindhq/rescind/internal/redistest"
 )
 
-// TestStores_Agree asks Memory and Redis the same few thousand random
+// TestStores_Agree asks Memory and Redis the same thousand random
 // questions. The Lua scripts say what the Go functions say, or one is wrong.
 func TestStores_Agree(t *testing.T) {
 	t.Parallel()

@@ -7,7 +7,8 @@
 // token, so that each token buys exactly one successor.
 //
 // [Memory] serves one process. [Redis] serves a fleet: standalone, Sentinel or
-// Cluster.
+// Cluster. A store of your own keeps the same contract if it passes the tests
+// of package denylisttest.
 //
 // A store is asked last, about tokens whose signature and claims have been
 // checked already. "Cannot tell" is never "valid": every error of

@@ -70,20 +70,18 @@ func (m *Memory) Check(ctx context.Context, t Token) error {
 	}
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	return m.denial(t, Entry.denies)
+	return m.denial(t, func(e *Entry) bool {
+		now := m.clock() // read only where there is something to compare it with
+		return !over(e.ExpiresAt, now) && e.denies(t, now)
+	})
 }
 
 // denial returns a [*RevokedError] with the narrowest entry of t's ids that
 // denies it.
-func (m *Memory) denial(t Token, denies func(Entry, Token, time.Time) bool) error {
+func (m *Memory) denial(t Token, denies func(*Entry) bool) error {
 	ids := [...]string{ScopeToken: t.ID, ScopeSession: t.Session, ScopeSubject: t.Subject, ScopeIssuer: ""}
 	for scope := ScopeToken; scope <= ScopeIssuer; scope++ {
-		r := m.entries[scope].rows[name{t.Issuer, ids[scope]}]
-		if r == nil {
-			continue
-		}
-		// The clock is read only where there is something to compare it with.
-		if now := m.clock(); !over(r.expires, now) && denies(*r.value, t, now) {
+		if r := m.entries[scope].rows[name{t.Issuer, ids[scope]}]; r != nil && denies(r.value) {
 			return &RevokedError{Entry: r.value.clone()}
 		}
 	}
@@ -109,7 +107,7 @@ func (m *Memory) Revoke(ctx context.Context, entries ...Entry) (Receipt, error) 
 	for _, e := range stamped {
 		receipt.Results = append(receipt.Results, m.write(e, now))
 	}
-	m.prune(now)
+	m.prune(now, len(entries))
 	return receipt, nil
 }
 
@@ -144,11 +142,13 @@ func (m *Memory) write(e Entry, now time.Time) Result {
 	return Result{Entry: e, Outcome: outcome}
 }
 
-func (m *Memory) prune(now time.Time) {
+// prune forgets some of what has expired, and more of it than was written.
+func (m *Memory) prune(now time.Time, written int) {
+	batch := max(pruneBatch, 2*written)
 	for _, s := range Scopes() {
-		m.entries[s].prune(now)
+		m.entries[s].prune(now, batch)
 	}
-	m.chains.prune(now)
+	m.chains.prune(now, batch)
 }
 
 // Barrier implements [Barrier]: here every check sees every write at once.

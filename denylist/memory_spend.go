@@ -24,7 +24,7 @@ func (m *Memory) Spend(ctx context.Context, t Token, s Successor, how Exchange) 
 	}
 	c, _ := m.chains.get(name{t.Issuer, t.Session}, now)
 	verdict, err := c.decide(spending{
-		token: t, id: s.ID, key: key, window: how.Window, denied: m.denial(t, revokesAt),
+		token: t, id: s.ID, key: key, window: how.Window, denied: m.revoked(t, now),
 	}, now)
 	if verdict == refuse {
 		return Spent{}, err
@@ -36,12 +36,15 @@ func (m *Memory) Spend(ctx context.Context, t Token, s Successor, how Exchange) 
 	for _, e := range denies {
 		m.write(e, now)
 	}
-	m.prune(now)
+	m.prune(now, 1+len(denies))
 	return Spent{Successor: c.next, Replayed: verdict == replay, At: c.at}, nil
 }
 
-// revokesAt is [Entry.revokes] with the clock that it does not need.
-func revokesAt(e Entry, t Token, _ time.Time) bool { return e.revokes(t) }
+// revoked is denial by revoked halves only: a rotated one never counts against
+// an exchange.
+func (m *Memory) revoked(t Token, now time.Time) error {
+	return m.denial(t, func(e *Entry) bool { return !over(e.ExpiresAt, now) && e.revokes(t) })
+}
 
 // record makes the attempt the last of its session's chain, which lives as
 // long as any token that it knows to be spent.
@@ -79,7 +82,7 @@ func (m *Memory) Spendable(ctx context.Context, t Token) error {
 	defer m.mu.RUnlock()
 	now := m.clock()
 	c, _ := m.chains.get(name{t.Issuer, t.Session}, now)
-	_, err := c.decide(spending{token: t, denied: m.denial(t, revokesAt)}, now)
+	_, err := c.decide(spending{token: t, denied: m.revoked(t, now)}, now)
 	return err
 }
 

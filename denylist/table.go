@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// pruneBatch is the most rows that a write forgets: each write adds a few, so
-// the expired never pile up, and none waits for a long clearing.
+// pruneBatch is the most rows of a table that a small write forgets: more than
+// it adds, so that the expired never pile up, and few enough that nobody waits.
 const pruneBatch = 128
 
 // table is a map whose rows expire. Values are never changed once they are in
@@ -56,8 +56,8 @@ func (t *table[K, V]) drop(key K) {
 }
 
 // prune forgets a batch of expired rows at most.
-func (t *table[K, V]) prune(now time.Time) {
-	for range pruneBatch {
+func (t *table[K, V]) prune(now time.Time, batch int) {
+	for range batch {
 		if len(t.queue) == 0 || !over(t.queue[0].expires, now) {
 			return
 		}

@@ -1,6 +1,7 @@
 package denylist
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -20,11 +21,11 @@ func TestTable_PrunesABatch(t *testing.T) {
 	now = now.Add(time.Minute)
 	assert.Equal(t, 1, table.live(now))
 	for left := 2*pruneBatch + 1; left >= 1; left -= pruneBatch {
-		table.prune(now)
+		table.prune(now, pruneBatch)
 		assert.Len(t, table.rows, left)
 		assert.Len(t, table.queue, left)
 	}
-	table.prune(now)
+	table.prune(now, pruneBatch)
 	_, ok := table.get(-1, now)
 	assert.True(t, ok, "a live row stays")
 }
@@ -42,7 +43,7 @@ func TestTable_AgainstAMap(t *testing.T) {
 			delete(want, key)
 		case 1:
 			now = now.Add(time.Millisecond)
-			table.prune(now)
+			table.prune(now, pruneBatch)
 		default:
 			end := now.Add(time.Duration(random.IntN(100)) * time.Millisecond)
 			table.put(key, key, end)
@@ -71,7 +72,7 @@ func TestMemory_StaysSmall(t *testing.T) {
 	m := NewMemory(MemoryOptions{Now: func() time.Time { return now }})
 	for i := range 5000 {
 		now = now.Add(time.Second)
-		id := string(rune('a'+i%26)) + now.String()
+		id := fmt.Sprint(i)
 		token := Token{Issuer: "i", ID: id, Session: id, Login: now, ExpiresAt: now.Add(time.Minute)}
 		how := Exchange{Denies: []Entry{{Scope: ScopeToken, Issuer: "i", ID: id, Until: token.ExpiresAt, Rotated: &Rotated{}}}}
 		_, err := m.Spend(t.Context(), token, Successor{ID: "next"}, how)
@@ -80,4 +81,22 @@ func TestMemory_StaysSmall(t *testing.T) {
 	alive := int((time.Minute + MaxLeeway + defaultSkewMargin) / time.Second)
 	assert.Len(t, m.entries[ScopeToken].rows, alive)
 	assert.Len(t, m.chains.rows, alive)
+}
+
+// TestMemory_ManyAtOnceStaysSmall: nor do writes larger than a batch leave the
+// expired behind.
+func TestMemory_ManyAtOnceStaysSmall(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	m := NewMemory(MemoryOptions{Now: func() time.Time { return now }})
+	const many = 4 * pruneBatch
+	for i := range 20 {
+		now = now.Add(time.Hour)
+		var entries []Entry
+		for j := range many {
+			entries = append(entries, TokenEntry("i", fmt.Sprint(i, j), now.Add(time.Minute)))
+		}
+		_, err := m.Revoke(t.Context(), entries...)
+		assert.NoError(t, err)
+	}
+	assert.Len(t, m.entries[ScopeToken].rows, many)
 }
