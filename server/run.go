@@ -94,7 +94,7 @@ func (s *Server) listen(ctx context.Context) ([]listener, error) {
 func (s *Server) httpServer(handler http.Handler, secure *tls.Config) *http.Server {
 	return &http.Server{
 		Handler:           handler,
-		TLSConfig:         secure,
+		TLSConfig:         secure.Clone(), // a server adds its protocols to it
 		ReadHeaderTimeout: readHeaderTime,
 		ReadTimeout:       readTime,
 		WriteTimeout:      answerTime,
