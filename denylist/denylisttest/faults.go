@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -59,8 +61,9 @@ func cancelled(f *fixture) {
 		cause error
 	}{{gone, context.Canceled}, {late, context.DeadlineExceeded}} {
 		t := f.token("s")
-		for name, call := range f.calls(t) {
-			err := call(c.ctx)
+		calls := f.calls(t)
+		for _, name := range slices.Sorted(maps.Keys(calls)) {
+			err := calls[name](c.ctx)
 			assert.ErrorIs(f.t, err, c.cause, "%s", name)
 			assert.ErrorIs(f.t, err, denylist.ErrUnavailable, "%s", name)
 			assert.NotErrorIs(f.t, err, denylist.ErrRevoked, "%s", name)
@@ -88,11 +91,11 @@ func cannotTell(f *fixture) {
 	asked := clean
 	asked.Session, asked.ID = "asked", "asked"
 	calls := f.calls(asked)
-	for name, call := range calls {
+	for _, name := range slices.Sorted(maps.Keys(calls)) {
 		if name == "Revoke" { // below: from then on a check may know
 			continue
 		}
-		f.run(name, func(f *fixture) { f.isOnly(call(f.t.Context()), denylist.ErrUnavailable) })
+		f.run(name, func(f *fixture) { f.isOnly(calls[name](f.t.Context()), denylist.ErrUnavailable) })
 	}
 	err := calls["Revoke"](f.t.Context())
 	assert.ErrorIs(f.t, err, denylist.ErrUnavailable, "Revoke")

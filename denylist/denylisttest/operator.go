@@ -123,7 +123,8 @@ func operatorCounts(f *fixture) {
 	for i := range 3 {
 		f.revoke(denylist.TokenEntry(issuer, fmt.Sprint(i), t.ExpiresAt))
 	}
-	f.revoke(entryOf(denylist.ScopeSession, t), denylist.SessionEntry(issuer, "other", t.ExpiresAt), entryOf(denylist.ScopeSubject, t), entryOf(denylist.ScopeIssuer, t))
+	f.revoke(entryOf(denylist.ScopeSession, t), denylist.SessionEntry(issuer, "other", t.ExpiresAt))
+	f.revoke(entryOf(denylist.ScopeSubject, t), entryOf(denylist.ScopeIssuer, t))
 	f.revoke(entryOf(denylist.ScopeSession, t))                        // merged
 	f.revoke(denylist.TokenEntry(issuer, "obsolete", time.Unix(0, 0))) // not written
 	assert.Equal(f.t, denylist.Counts{Token: 3, Session: 2, Subject: 1, Issuer: 1}, counts())

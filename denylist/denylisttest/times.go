@@ -17,36 +17,42 @@ func lastInstant() time.Time {
 // expiries: an entry outlives what it denies by MaxLeeway and the skew margin,
 // to the millisecond.
 func expiries(f *fixture) {
-	margins := denylist.MaxLeeway + f.SkewMargin
-	begin := f.now()
-	end := begin.Add(time.Hour + 123*time.Millisecond)
-	after := func(d time.Duration) func(time.Time) time.Time {
-		return func(at time.Time) time.Time { return at.Add(d) }
-	}
-	fixed := func(t time.Time) func(time.Time) time.Time { return func(time.Time) time.Time { return t } }
+	var (
+		margins = denylist.MaxLeeway + f.SkewMargin
+		begin   = f.now()
+		end     = begin.Add(time.Hour + 123*time.Millisecond)
+		ahead   = begin.Add(f.SkewMargin)
+		century = end.AddDate(100, 0, 0)
+		absurd  = time.Unix(18446744073709552, 0) // its milliseconds wrap to 384
+		unknown time.Time
+		token   = func(exp time.Time) denylist.Entry { return denylist.TokenEntry(issuer, "", exp) }
+		session = func(end time.Time) denylist.Entry { return denylist.SessionEntry(issuer, "", end) }
+		subject = func(cutoff time.Time) denylist.Entry { return denylist.SubjectEntry(issuer, "", cutoff) }
+	)
 	for i, c := range []struct {
 		what  string
 		entry denylist.Entry
-		want  func(at time.Time) time.Time
+		at    time.Time     // when it must expire; or
+		after time.Duration // how long after the write
 	}{
-		{"a token's exp", denylist.TokenEntry(issuer, "", end), fixed(end.Add(margins))},
-		{"a token's exp, below the millisecond", denylist.TokenEntry(issuer, "", end.Add(999*time.Microsecond)), fixed(end.Add(margins))},
-		{"a token of unknown exp", denylist.TokenEntry(issuer, "", time.Time{}), after(f.Lifetime + margins)},
-		{"a session's end", denylist.SessionEntry(issuer, "", end), fixed(end.Add(margins))},
-		{"a session of unknown end", denylist.SessionEntry(issuer, "", time.Time{}), after(f.Lifetime + margins)},
-		{"a subject", denylist.SubjectEntry(issuer, "", time.Time{}), after(f.Lifetime + margins)},
-		{"a subject, cutoff in the past", denylist.SubjectEntry(issuer, "", begin.Add(-time.Hour)), after(f.Lifetime + margins)},
-		{"a subject, cutoff ahead", denylist.SubjectEntry(issuer, "", begin.Add(f.SkewMargin)), fixed(begin.Add(f.SkewMargin + f.Lifetime + margins))},
-		{"an issuer", denylist.IssuerEntry(issuer, time.Time{}), after(f.Lifetime + margins)},
-		{"the issuer's longest lifetime", lifetime(denylist.SubjectEntry(issuer, "", time.Time{}), 12345*time.Millisecond), after(12345*time.Millisecond + margins)},
-		{"a known end before the lifetime", lifetime(denylist.SessionEntry(issuer, "", end), time.Minute), fixed(end.Add(margins))},
-		{"an operator's later expiry", expiring(denylist.TokenEntry(issuer, "", end), end.Add(time.Hour)), fixed(end.Add(time.Hour))},
-		{"an operator's earlier expiry", expiring(denylist.TokenEntry(issuer, "", end), end), fixed(end.Add(margins))},
-		{"an operator's expiry, a dead token", expiring(denylist.TokenEntry(issuer, "", begin.Add(-time.Hour)), end), fixed(end)},
-		{"an exp a century ahead", denylist.TokenEntry(issuer, "", end.AddDate(100, 0, 0)), fixed(end.AddDate(100, 0, 0).Add(margins))},
-		{"the last instant", denylist.TokenEntry(issuer, "", lastInstant()), fixed(lastInstant())},
-		{"an exp that overflows milliseconds", denylist.TokenEntry(issuer, "", time.Unix(18446744073709552, 0)), fixed(lastInstant())},
-		{"an expiry that overflows milliseconds", expiring(denylist.TokenEntry(issuer, "", end), time.Unix(18446744073709552, 0)), fixed(lastInstant())},
+		{"a token's exp", token(end), end.Add(margins), 0},
+		{"a token's exp, below the millisecond", token(end.Add(999 * time.Microsecond)), end.Add(margins), 0},
+		{"a token of unknown exp", token(unknown), unknown, f.Lifetime + margins},
+		{"a session's end", session(end), end.Add(margins), 0},
+		{"a session of unknown end", session(unknown), unknown, f.Lifetime + margins},
+		{"a subject", subject(unknown), unknown, f.Lifetime + margins},
+		{"a subject, cutoff in the past", subject(begin.Add(-time.Hour)), unknown, f.Lifetime + margins},
+		{"a subject, cutoff ahead", subject(ahead), ahead.Add(f.Lifetime + margins), 0},
+		{"an issuer", denylist.IssuerEntry(issuer, unknown), unknown, f.Lifetime + margins},
+		{"the issuer's longest lifetime", lifetime(subject(unknown), 12345*time.Millisecond), unknown, 12345*time.Millisecond + margins},
+		{"a known end before the lifetime", lifetime(session(end), time.Minute), end.Add(margins), 0},
+		{"an operator's later expiry", expiring(token(end), end.Add(time.Hour)), end.Add(time.Hour), 0},
+		{"an operator's earlier expiry", expiring(token(end), end), end.Add(margins), 0},
+		{"an operator's expiry, a dead token", expiring(token(begin.Add(-time.Hour)), end), end, 0},
+		{"an exp a century ahead", token(century), century.Add(margins), 0},
+		{"the last instant", token(lastInstant()), lastInstant(), 0},
+		{"an exp that overflows milliseconds", token(absurd), lastInstant(), 0},
+		{"an expiry that overflows milliseconds", expiring(token(end), absurd), lastInstant(), 0},
 	} {
 		e := c.entry
 		if e.Scope != denylist.ScopeIssuer {
@@ -56,8 +62,12 @@ func expiries(f *fixture) {
 		if !assert.Equal(f.t, denylist.Recorded.String(), receipt.Results[0].Outcome.String(), "%s: outcome", c.what) {
 			continue
 		}
-		f.sameInstant(c.want(receipt.At), receipt.Results[0].Entry.ExpiresAt, c.what)
-		f.sameInstant(c.want(receipt.At), f.get(e.Scope, e.Issuer, e.ID).ExpiresAt, c.what+": Get")
+		want := c.at
+		if c.after != 0 {
+			want = receipt.At.Add(c.after)
+		}
+		f.sameInstant(want, receipt.Results[0].Entry.ExpiresAt, c.what)
+		f.sameInstant(want, f.get(e.Scope, e.Issuer, e.ID).ExpiresAt, c.what+": Get")
 	}
 }
 
