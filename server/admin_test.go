@@ -234,7 +234,7 @@ func TestRevocations_Refuses(t *testing.T) {
 			got.refused(http.StatusBadRequest, "invalid_request")
 		})
 	}
-	page, err := s.list.Memory.List(t.Context(), denylist.Query{})
+	page, err := s.list.backend.List(t.Context(), denylist.Query{})
 	require.NoError(t, err)
 	assert.Empty(t, page.Entries, "nothing was written")
 }

@@ -44,9 +44,16 @@ func (c *clock) Advance(d time.Duration) {
 	c.now.Store(&now)
 }
 
+// backend is what Memory and Redis both are.
+type backend interface {
+	rotation.Store
+	denylist.Operator
+	denylist.Barrier
+}
+
 // spyStore counts what the store is asked, and fails at will.
 type spyStore struct {
-	*denylist.Memory
+	backend
 	calls  atomic.Int64
 	broken atomic.Bool // nothing works
 
@@ -65,63 +72,63 @@ func (s *spyStore) Check(ctx context.Context, t denylist.Token) error {
 	if err := s.call(); err != nil {
 		return err
 	}
-	return s.Memory.Check(ctx, t)
+	return s.backend.Check(ctx, t)
 }
 
 func (s *spyStore) Revoke(ctx context.Context, entries ...denylist.Entry) (denylist.Receipt, error) {
 	if err := s.call(); err != nil || s.brokenRevoke.Load() {
 		return denylist.Receipt{}, denylist.ErrUnknown
 	}
-	return s.Memory.Revoke(ctx, entries...)
+	return s.backend.Revoke(ctx, entries...)
 }
 
 func (s *spyStore) Spend(ctx context.Context, t denylist.Token, next denylist.Successor, how denylist.Exchange) (denylist.Spent, error) {
 	if err := s.call(); err != nil {
 		return denylist.Spent{}, err
 	}
-	return s.Memory.Spend(ctx, t, next, how)
+	return s.backend.Spend(ctx, t, next, how)
 }
 
 func (s *spyStore) Spendable(ctx context.Context, t denylist.Token) error {
 	if err := s.call(); err != nil {
 		return err
 	}
-	return s.Memory.Spendable(ctx, t)
+	return s.backend.Spendable(ctx, t)
 }
 
 func (s *spyStore) Now(ctx context.Context) (time.Time, error) {
 	if err := s.call(); err != nil {
 		return time.Time{}, err
 	}
-	return s.Memory.Now(ctx)
+	return s.backend.Now(ctx)
 }
 
 func (s *spyStore) Get(ctx context.Context, scope denylist.Scope, issuer, id string) (denylist.Entry, error) {
 	if err := s.call(); err != nil {
 		return denylist.Entry{}, err
 	}
-	return s.Memory.Get(ctx, scope, issuer, id)
+	return s.backend.Get(ctx, scope, issuer, id)
 }
 
 func (s *spyStore) List(ctx context.Context, q denylist.Query) (denylist.Page, error) {
 	if err := s.call(); err != nil {
 		return denylist.Page{}, err
 	}
-	return s.Memory.List(ctx, q)
+	return s.backend.List(ctx, q)
 }
 
 func (s *spyStore) Counts(ctx context.Context) (denylist.Counts, error) {
 	if err := s.call(); err != nil {
 		return denylist.Counts{}, err
 	}
-	return s.Memory.Counts(ctx)
+	return s.backend.Counts(ctx)
 }
 
 func (s *spyStore) Reinstate(ctx context.Context, scope denylist.Scope, issuer, id string) (denylist.Entry, error) {
 	if err := s.call(); err != nil {
 		return denylist.Entry{}, err
 	}
-	return s.Memory.Reinstate(ctx, scope, issuer, id)
+	return s.backend.Reinstate(ctx, scope, issuer, id)
 }
 
 // people is an Authenticator without hashing.
@@ -162,17 +169,22 @@ type siteOptions struct {
 	rotation rotation.Options
 	server   Options
 	issuers  []verifier.Issuer // beside our own
-	store    denylist.Store    // in place of the spy, for all but exchanges
+	redis    *denylist.Redis   // in place of the embedded store; its clock is the real one
 }
 
 func newSite(t *testing.T, opts siteOptions) *site {
 	t.Helper()
 	clock := newClock()
+	var store backend = denylist.NewMemory(denylist.MemoryOptions{Now: clock.Now})
+	if opts.redis != nil {
+		clock.Advance(time.Since(clock.Now()))
+		store = opts.redis
+	}
 	ring, err := rotation.NewKeyRing(verifier.ES256, rotation.KeyRingOptions{Now: clock.Now})
 	require.NoError(t, err)
 	s := &site{
 		t: t, clock: clock, ring: ring, people: new(people), logs: new(logBuffer),
-		list:    &spyStore{Memory: denylist.NewMemory(denylist.MemoryOptions{Now: clock.Now})},
+		list:    &spyStore{backend: store},
 		secrets: []string{testPassword, testAdminToken},
 	}
 	opts.rotation.Issuer, opts.rotation.Now = testIssuer, clock.Now
@@ -186,11 +198,7 @@ func newSite(t *testing.T, opts siteOptions) *site {
 	if opts.server.Login == nil {
 		opts.server.Login = s.people
 	}
-	var store denylist.Store = s.list
-	if opts.store != nil {
-		store = opts.store
-	}
-	s.Server, err = New(s.sessions, v, store, opts.server)
+	s.Server, err = New(s.sessions, v, s.list, opts.server)
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		for _, secret := range s.secrets {
