@@ -30,6 +30,9 @@ const (
 	issuer     = "https://issuer.test"
 	user       = "alice@example.com"
 	password   = "correct horse battery staple 7"
+	// patience is the --check-timeout of storms: what is proven there is what
+	// is answered, on a machine that may be busy, not how fast.
+	patience   = "10s"
 	adminToken = "an-admin-token-that-only-this-test-knows-0123456789"
 )
 

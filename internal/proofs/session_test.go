@@ -35,9 +35,8 @@ func (f *fleet) accepted(t *testing.T, token, what string) {
 }
 
 func TestR11_ReplayAfterWindowKillsTheSession(t *testing.T) {
-	t.Parallel()
 	const window = 300 * time.Millisecond
-	f := newFleet(t, 3, "--replay-window", window.String(), "--verify-overlap", "0", "--check-timeout", "5s")
+	f := newFleet(t, 3, "--replay-window", window.String(), "--verify-overlap", "0", "--check-timeout", patience)
 	first := f.login(t, f.nodes[0])
 	status, second, err := f.rotate(f.nodes[1], first.Refresh)
 	require.NoError(t, err)
@@ -58,8 +57,7 @@ func TestR11_ReplayAfterWindowKillsTheSession(t *testing.T) {
 }
 
 func TestLogoutReachesEveryServer(t *testing.T) {
-	t.Parallel()
-	f := newFleet(t, 3, "--check-timeout", "5s")
+	f := newFleet(t, 3, "--check-timeout", patience)
 	one, two, three := f.login(t, f.nodes[0]), f.login(t, f.nodes[1]), f.login(t, f.nodes[2])
 
 	require.Equal(t, http.StatusNoContent, f.post(t, f.nodes[1].url+"/v1/logout", one.Access, ""))
@@ -79,8 +77,7 @@ func TestLogoutReachesEveryServer(t *testing.T) {
 }
 
 func TestSessionThatRefreshesAThousandTimesLeavesOneChain(t *testing.T) {
-	t.Parallel()
-	f := newFleet(t, 1, "--rotate-every", "0", "--check-timeout", "5s")
+	f := newFleet(t, 1, "--rotate-every", "0", "--check-timeout", patience)
 	p := f.login(t, f.nodes[0])
 	for i := range 1000 {
 		status, next, err := f.rotate(f.nodes[0], p.Refresh)
@@ -94,8 +91,7 @@ func TestSessionThatRefreshesAThousandTimesLeavesOneChain(t *testing.T) {
 }
 
 func TestR13_RotationsAreLimited(t *testing.T) {
-	t.Parallel()
-	f := newFleet(t, 1, "--rotate-every", "1h", "--check-timeout", "5s")
+	f := newFleet(t, 1, "--rotate-every", "1h", "--check-timeout", patience)
 	p := f.login(t, f.nodes[0])
 	for i := range 20 {
 		status, next, err := f.rotate(f.nodes[0], p.Refresh)
@@ -113,9 +109,8 @@ func TestR13_RotationsAreLimited(t *testing.T) {
 // R19: whatever happened, neither Redis nor a log holds a token, key or
 // password.
 func TestR19_NoSecretInRedisOrLogs(t *testing.T) {
-	t.Parallel()
 	const key = "an-idempotency-key-of-a-client-4711"
-	f := newFleet(t, 2, "--replay-window", "0", "--check-timeout", "5s")
+	f := newFleet(t, 2, "--replay-window", "0", "--check-timeout", patience)
 	n := f.nodes[0]
 	first := f.login(t, n)
 	req, err := http.NewRequest(http.MethodPost, n.url+"/v1/rotate", nil)
