@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -27,9 +28,9 @@ import (
 )
 
 const (
-	issuer     = "https://issuer.test"
-	user       = "alice@example.com"
-	password   = "correct horse battery staple 7"
+	issuer   = "https://issuer.test"
+	user     = "alice@example.com"
+	password = "correct horse battery staple 7"
 	// patience is the --check-timeout of storms: what is proven there is what
 	// is answered, on a machine that may be busy, not how fast.
 	patience   = "10s"
@@ -47,6 +48,10 @@ func TestMain(m *testing.M) {
 		}
 		defer os.RemoveAll(dir)
 		binary = filepath.Join(dir, "rescind")
+		if err := dependOnSources("../.."); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
 		build := exec.Command("go", append(append([]string{"build"}, raceFlag...), "-o", binary, "github.com/rescindhq/rescind/cmd/rescind")...)
 		if out, err := build.CombinedOutput(); err != nil {
 			fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
@@ -54,6 +59,17 @@ func TestMain(m *testing.M) {
 		}
 		return m.Run()
 	}())
+}
+
+// dependOnSources looks at every source file, so that go test does not take
+// the result of an older binary from its cache.
+func dependOnSources(root string) error {
+	return filepath.WalkDir(root, func(path string, entry os.DirEntry, err error) error {
+		if err == nil && slices.Contains([]string{".go", ".lua", ".txt"}, filepath.Ext(path)) {
+			_, err = os.Stat(path)
+		}
+		return err
+	})
 }
 
 // fleet is several servers on one Redis, with one key ring and one users file.
