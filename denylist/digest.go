@@ -17,7 +17,14 @@ func digest(issuer, id string) string {
 
 // digestUnder is digest with the issuer hashed already.
 func digestUnder(issuer [sha256.Size]byte, id string) string {
+	var room [digestLen]byte
+	return string(appendDigest(room[:0], issuer, id))
+}
+
+// appendDigest appends what digestUnder returns.
+func appendDigest(to []byte, issuer [sha256.Size]byte, id string) []byte {
 	var room [sha256.Size + MaxID]byte
-	sum := sha256.Sum256(append(append(room[:0], issuer[:]...), id...))
-	return base64.RawURLEncoding.EncodeToString(sum[:16])
+	n := copy(room[:], issuer[:])
+	sum := sha256.Sum256(append(room[:n], id...))
+	return base64.RawURLEncoding.AppendEncode(to, sum[:16])
 }

@@ -58,12 +58,12 @@ func (k keys) shared(p int) []string { return []string{k.meta(p), k.index(p), k.
 
 // partition is that of a digest: the high four bits of its first byte, which
 // are those of its first character.
-func (k keys) partition(digest string) int {
+func (k keys) partition(first byte) int {
 	if len(k.heads) == 1 {
 		return 0
 	}
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-	return strings.IndexByte(alphabet, digest[0]) >> 2
+	return strings.IndexByte(alphabet, first) >> 2
 }
 
 // place is where an entry is kept.
@@ -77,35 +77,46 @@ type place struct {
 func (p place) member() string { return p.key[len(p.key)-len("t:")-digestLen:] }
 
 func (k keys) entry(s Scope, issuer, id string) place {
-	return k.entryUnder(s, sha256.Sum256([]byte(issuer)), id)
-}
-
-func (k keys) entryUnder(s Scope, issuer [sha256.Size]byte, id string) place {
-	d := digestUnder(issuer, id)
-	p := k.partition(d)
+	d := digest(issuer, id)
+	p := k.partition(d[0])
 	return place{s, p, k.heads[p] + scopeLetters[s:s+1] + ":" + d}
 }
 
 // memberKey is the key of an entry that the index of a partition names.
 func (k keys) memberKey(p int, member string) string { return k.heads[p] + member }
 
-// places are those of the entries that may deny t, from the narrowest.
+// places are those of the entries that may deny t, from the narrowest. The
+// path of every check: all keys are cut from one string.
 func (k keys) places(t Token) []place {
-	issuer := sha256.Sum256([]byte(t.Issuer))
-	ps := make([]place, 0, 4)
-	ps = append(ps, k.entryUnder(ScopeToken, issuer, t.ID))
-	if t.Session != "" {
-		ps = append(ps, k.entryUnder(ScopeSession, issuer, t.Session))
+	var (
+		ids    = [...]string{ScopeToken: t.ID, ScopeSession: t.Session, ScopeSubject: t.Subject, ScopeIssuer: ""}
+		issuer = sha256.Sum256([]byte(t.Issuer))
+		room   [4 * (maxPrefix + len(":{15}:t:") + digestLen)]byte
+		text   = room[:0]
+		ends   [4]int
+		ps     = make([]place, 0, 4)
+	)
+	for s := ScopeToken; s <= ScopeIssuer; s++ {
+		if ids[s] == "" && s != ScopeIssuer {
+			continue
+		}
+		var d [digestLen]byte
+		appendDigest(d[:0], issuer, ids[s])
+		p := k.partition(d[0])
+		text = append(append(append(text, k.heads[p]...), scopeLetters[s], ':'), d[:]...)
+		ends[len(ps)] = len(text)
+		ps = append(ps, place{scope: s, partition: p})
 	}
-	if t.Subject != "" {
-		ps = append(ps, k.entryUnder(ScopeSubject, issuer, t.Subject))
+	keys, from := string(text), 0
+	for i := range ps {
+		ps[i].key, from = keys[from:ends[i]], ends[i]
 	}
-	return append(ps, k.entryUnder(ScopeIssuer, issuer, ""))
+	return ps
 }
 
 // chain is the key of a session's chain, and its partition.
 func (k keys) chain(issuer, session string) (key string, p int) {
 	d := digest(issuer, session)
-	p = k.partition(d)
+	p = k.partition(d[0])
 	return k.heads[p] + "c:" + d, p
 }

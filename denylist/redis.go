@@ -18,7 +18,7 @@ type RedisOptions struct {
 	MaxStaleness time.Duration // of the fleet's mirrors; default 1 s
 	Lifetime     time.Duration // of tokens whose exp is not known; default 90 days
 	CheckTimeout time.Duration // of one check; default 50 ms
-	WriteTimeout time.Duration // of one write; default 1 s
+	WriteTimeout time.Duration // of one write; default 1 s, or CheckTimeout where that is longer
 
 	// InsecureSkipInspection lets Inspect pass where the server forbids INFO:
 	// whoever sets it vouches for the rest of R17.
@@ -41,13 +41,15 @@ const (
 // two steps, healed by a retry; an entry that denies the very token that is
 // spent is refused there.
 type Redis struct {
-	client  redis.UniversalClient
-	keys    keys
-	policy  policy
-	opts    RedisOptions
-	clock   *redisClock
-	pending *pending
-	epoch   string // of the denylist, should this store begin it
+	client    redis.UniversalClient
+	keys      keys
+	policy    policy
+	opts      RedisOptions
+	clock     *redisClock
+	pending   *pending
+	checks    *deadlines
+	authority *authority
+	epoch     string // of the denylist, should this store begin it
 
 	// once is true where the client sends each command once at most, so that
 	// an error says what became of it.
@@ -82,19 +84,21 @@ func NewRedis(client redis.UniversalClient, opts RedisOptions) (*Redis, error) {
 	opts.SkewMargin = cmp.Or(opts.SkewMargin, defaultSkewMargin)
 	opts.MaxStaleness = cmp.Or(opts.MaxStaleness, defaultMaxStaleness)
 	opts.CheckTimeout = cmp.Or(opts.CheckTimeout, defaultCheckTimeout)
-	opts.WriteTimeout = cmp.Or(opts.WriteTimeout, defaultWriteTimeout)
+	opts.WriteTimeout = cmp.Or(opts.WriteTimeout, max(defaultWriteTimeout, opts.CheckTimeout))
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
 	return &Redis{
-		client:  client,
-		keys:    keys,
-		policy:  newPolicy(opts.SkewMargin, opts.Lifetime),
-		opts:    opts,
-		clock:   &redisClock{own: opts.Now},
-		pending: newPending(maxPending),
-		epoch:   rand.Text(),
-		once:    once,
+		client:    client,
+		keys:      keys,
+		policy:    newPolicy(opts.SkewMargin, opts.Lifetime),
+		opts:      opts,
+		clock:     &redisClock{own: opts.Now},
+		pending:   newPending(maxPending),
+		checks:    &deadlines{timeout: opts.CheckTimeout},
+		authority: newAuthority(keys.partitions()),
+		epoch:     rand.Text(),
+		once:      once,
 	}, nil
 }
 

@@ -12,7 +12,7 @@ import (
 // round trip. "Redis answered" is not "Redis is the authority": a Redis that
 // could not accept a revocation (a replica, full, without its replicas, unable
 // to persist) cannot tell, so beside the read goes a write that changes
-// nothing and that such a Redis refuses.
+// nothing and that such a Redis refuses: see authority.
 func (r *Redis) Check(ctx context.Context, t Token) error {
 	if err := interrupted(ctx); err != nil {
 		return err
@@ -24,8 +24,7 @@ func (r *Redis) Check(ctx context.Context, t Token) error {
 	if err := r.attempted(places, t); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, r.opts.CheckTimeout)
-	defer cancel()
+	ctx = r.checks.bound(ctx)
 	found, err := r.read(ctx, places)
 	if denial := r.denial(ctx, t, found); denial != nil {
 		if errors.Is(denial, ErrRevoked) || err == nil {
@@ -73,18 +72,22 @@ func (r *Redis) denial(ctx context.Context, t Token, found []Entry) error {
 // left out. It asks once, each partition for its own. With an error it returns
 // what it could read: one denial is enough.
 func (r *Redis) read(ctx context.Context, places []place) ([]Entry, error) {
+	sent := r.authority.enter()
+	defer r.authority.leave()
+	if r.keys.partitions() == 1 && !r.authority.due(0, sent) {
+		a := asking{places: places, values: r.client.MGet(ctx, keysOf(places)...)}
+		found, err := a.entries()
+		r.learn(a, sent, err)
+		return found, err
+	}
 	pipe := r.client.Pipeline()
 	var asked []asking
 	for _, group := range byPartition(places) {
-		keys := make([]string, len(group))
-		for i, p := range group {
-			keys[i] = p.key
+		a := asking{places: group, values: pipe.MGet(ctx, keysOf(group)...)}
+		if p := group[0].partition; r.authority.due(p, sent) {
+			a.probe = pipe.SetRange(ctx, r.keys.probe(p), 0, "")
 		}
-		asked = append(asked, asking{
-			places: group,
-			values: pipe.MGet(ctx, keys...),
-			probe:  pipe.SetRange(ctx, r.keys.probe(group[0].partition), 0, ""),
-		})
+		asked = append(asked, a)
 	}
 	// Each command has its own error, which says as much.
 	_, _ = pipe.Exec(ctx)
@@ -92,10 +95,29 @@ func (r *Redis) read(ctx context.Context, places []place) ([]Entry, error) {
 	var failed error
 	for _, a := range asked {
 		found, err := a.entries()
+		r.learn(a, sent, err)
 		entries = append(entries, found...)
 		failed = errors.Join(failed, err)
 	}
 	return entries, failed
+}
+
+// learn notes what an answer says of a partition's authority.
+func (r *Redis) learn(a asking, sent int64, err error) {
+	switch p := a.places[0].partition; {
+	case err != nil:
+		r.authority.doubted(p)
+	case a.probe != nil:
+		r.authority.proved(p, sent)
+	}
+}
+
+func keysOf(places []place) []string {
+	keys := make([]string, len(places))
+	for i, p := range places {
+		keys[i] = p.key
+	}
+	return keys
 }
 
 // byPartition groups places, keeping their order.
@@ -118,7 +140,7 @@ next:
 type asking struct {
 	places []place
 	values *redis.SliceCmd
-	probe  *redis.IntCmd
+	probe  *redis.IntCmd // nil: not needed
 }
 
 func (a asking) entries() ([]Entry, error) {
@@ -141,7 +163,10 @@ func (a asking) entries() ([]Entry, error) {
 		}
 		entries = append(entries, e)
 	}
-	return entries, errors.Join(err, a.probe.Err())
+	if a.probe != nil {
+		err = errors.Join(err, a.probe.Err())
+	}
+	return entries, err
 }
 
 // entry reads a value found in a place.
