@@ -144,6 +144,8 @@ func (s *Server) record(a *answer, r *http.Request, route string, took time.Dura
 	case status >= 500:
 		level = slog.LevelWarn
 		attrs = append(attrs, slog.Any("cause", a.cause))
+	case a.code == codeReused:
+		level = slog.LevelWarn // of two that hold the token, one stole it
 	case route == routeHealth || route == routeReady || route == routeMetrics:
 		level = slog.LevelDebug // asked every few seconds
 	}

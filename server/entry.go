@@ -47,12 +47,20 @@ type entryName struct {
 	issuer, id string
 }
 
+func parseScope(name string) (denylist.Scope, error) {
+	scope, err := denylist.ParseScope(name)
+	if err != nil {
+		return 0, badRequest("The scope must be token, session, subject or issuer.")
+	}
+	return scope, nil
+}
+
 // nameEntry reads an entry's name. The issuer is ours where it is not named.
 // What an issuer's entry denies may be named by either.
 func (s *Server) nameEntry(scope, issuer, id string) (entryName, error) {
-	parsed, err := denylist.ParseScope(scope)
+	parsed, err := parseScope(scope)
 	if err != nil {
-		return entryName{}, badRequest("The scope must be token, session, subject or issuer.")
+		return entryName{}, err
 	}
 	if parsed == denylist.ScopeIssuer {
 		if issuer != "" && id != "" && issuer != id {

@@ -10,8 +10,11 @@ import (
 	"github.com/rescindhq/rescind/verifier"
 )
 
-// codeCannotTell is the code of every refusal that is a 503.
-const codeCannotTell = "denylist_unavailable"
+// Codes that are looked at here too. All others are the verifier's own.
+const (
+	codeCannotTell = "denylist_unavailable" // of every refusal that is a 503
+	codeReused     = "token_reused"         // of a replay
+)
 
 // requestError is a request that is wrong in itself, before anything is asked.
 type requestError struct {

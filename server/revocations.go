@@ -118,8 +118,8 @@ func (o *operatorAPI) list(a *answer, r *http.Request) error {
 	}
 	wanted := denylist.Query{Cursor: query["cursor"]}
 	if scope := query["scope"]; scope != "" {
-		if wanted.Scope, err = denylist.ParseScope(scope); err != nil {
-			return aboutEntry(err)
+		if wanted.Scope, err = parseScope(scope); err != nil {
+			return err
 		}
 	}
 	if limit := query["limit"]; limit != "" {

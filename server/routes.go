@@ -21,7 +21,7 @@ const (
 	routeVersion   = "/version"
 
 	routeRevocations = "/v1/revocations"
-	routeRevocation  = "/v1/revocations/{scope}/{id:[^/]*}"
+	routeRevocation  = "/v1/revocations/{scope}/{id}"
 	routeStats       = "/v1/stats"
 	routeMetrics     = "/metrics"
 
@@ -55,11 +55,13 @@ func (s *Server) mainRoutes() http.Handler {
 	})
 }
 
-// router matches paths as they were sent: none is cleaned, none redirected.
+// router matches paths as they were sent: none is cleaned, none redirected. An
+// id may be empty: an issuer's entry has none.
 func (s *Server) router(routes map[string]methods) *mux.Router {
 	router := mux.NewRouter().SkipClean(true).UseEncodedPath()
-	for path, m := range routes {
-		router.Handle(path, s.route(path, refusalOf, m.handle))
+	for name, m := range routes {
+		path := strings.Replace(name, "{id}", "{id:[^/]*}", 1)
+		router.Handle(path, s.route(name, refusalOf, m.handle))
 	}
 	router.NotFoundHandler = s.route(routeUnknown, refusalOf, func(*answer, *http.Request) error { return errNotFound })
 	return router
