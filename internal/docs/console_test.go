@@ -1,0 +1,220 @@
+package docs_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rescindhq/rescind/internal/redistest"
+)
+
+// sessionTime is far longer than the commands of one document take.
+const sessionTime = 2 * time.Minute
+
+// TestConsole runs the commands of every "console" block, those of one document
+// in one shell, and holds what they print against what the document shows. In
+// that, … stands for what differs from run to run: for a part of a line, or, as
+// a line of its own, for any number of lines.
+func TestConsole(t *testing.T) {
+	binary := build(t)
+	for _, d := range documents(t) {
+		if commands := d.commands(t); len(commands) > 0 {
+			t.Run(d.path, func(t *testing.T) {
+				t.Parallel()
+				newSession(t, binary).run(commands)
+			})
+		}
+	}
+}
+
+// build returns the directory of a rescind that is built from this tree, with
+// the race detector where these tests have it: all else is built already.
+func build(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	args := append(append([]string{"build"}, raceFlag...), "-o", filepath.Join(dir, "rescind"), "./cmd/rescind")
+	cmd := exec.Command("go", args...)
+	cmd.Dir = root
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "go build: %s", out)
+	return dir
+}
+
+// command is a line that somebody types, and what the document says that it
+// prints.
+type command struct {
+	where, text string
+	prints      []string
+}
+
+// commands are those of the console blocks.
+func (d document) commands(t *testing.T) []command {
+	t.Helper()
+	var all []command
+	for _, b := range d.in("console") {
+		goesOn := false
+		require.True(t, strings.HasPrefix(b.lines[0], "$ "), "%s:%d: a console block begins with a command", d.path, b.line)
+		for i, line := range b.lines {
+			text, typed := strings.CutPrefix(line, "$ ")
+			last := len(all) - 1
+			switch {
+			case goesOn:
+				all[last].text += "\n" + line
+			case typed:
+				all = append(all, command{where: fmt.Sprintf("%s:%d", d.path, b.line+i), text: text})
+			default:
+				all[last].prints = append(all[last].prints, line)
+				continue
+			}
+			goesOn = strings.HasSuffix(line, `\`)
+		}
+	}
+	return all
+}
+
+// session is a shell on a machine of its own: its Redis, its addresses.
+type session struct {
+	t        *testing.T
+	dir, bin string
+	// here are the addresses of this machine for those that documents name.
+	here, there *strings.Replacer
+	addrs       [2]string // main and admin
+}
+
+func newSession(t *testing.T, bin string) *session {
+	t.Helper()
+	_, redis := redistest.StartTCP(t).Addr()
+	s := &session{t: t, dir: t.TempDir(), bin: bin, addrs: [2]string{freeAddr(t), freeAddr(t)}}
+	pairs := []string{"127.0.0.1:6379", redis, "127.0.0.1:8080", s.addrs[0], "127.0.0.1:8081", s.addrs[1]}
+	s.here = strings.NewReplacer(pairs...)
+	for i := 0; i < len(pairs); i += 2 {
+		pairs[i], pairs[i+1] = pairs[i+1], pairs[i]
+	}
+	s.there = strings.NewReplacer(pairs...)
+	return s
+}
+
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// prelude makes the shell one in which a server runs in the background, as in
+// a terminal of its own, and the next one takes its place.
+const prelude = `
+exec 2>&1 </dev/null
+server=
+stop() { [ -z "$server" ] || { kill "$server"; wait "$server"; server=; } 2>/dev/null; }
+trap stop EXIT
+trap 'exit 1' TERM
+rescind() {
+	[ "$1" = serve ] || { command rescind "$@"; return; }
+	stop
+	command rescind "$@" >serve.out 2>serve.err &
+	server=$!
+	until [ -s serve.out ] && [ "$(wc -c <serve.out)" = "${size:-}" ]; do
+		kill -0 "$server" 2>/dev/null || { cat serve.err; return 1; }
+		size=$(wc -c <serve.out)
+		sleep 0.1
+	done
+	cat serve.out
+}
+make() {
+	[ "$*" = run ] || { echo "make $*: only make run is played here"; return 2; }
+	rescind serve
+}
+`
+
+const marker = "--8<-- end of command"
+
+// run types the commands.
+func (s *session) run(commands []command) {
+	s.t.Helper()
+	script := prelude
+	for _, c := range commands {
+		script += s.here.Replace(c.text) + "\nprintf '\\n%s\\n' '" + marker + "'\n"
+	}
+	outputs := strings.Split(s.sh(script), "\n"+marker+"\n")
+	for i, c := range commands {
+		if !assert.Less(s.t, i, len(outputs)-1, "%s: the shell did not get to: %s", c.where, c.text) {
+			return
+		}
+		// An output that does not end its line is given an end.
+		if got := s.there.Replace(outputs[i]) + "\n"; !pattern(c.prints).MatchString(got) {
+			s.t.Errorf("%s: $ %s\nthe document shows:\n%s\n\nit prints:\n%s", c.where, c.text, strings.Join(c.prints, "\n"), got)
+		}
+	}
+}
+
+// sh runs a script and returns all that it prints.
+func (s *session) sh(script string) string {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), sessionTime)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "sh", "-c", script)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	cmd.WaitDelay = 5 * time.Second
+	cmd.Dir = s.dir
+	cmd.Env = append(cleanEnviron(), "PATH="+s.bin+string(os.PathListSeparator)+os.Getenv("PATH"),
+		"RESCIND_ADDR="+s.addrs[0], "RESCIND_ADMIN_ADDR="+s.addrs[1])
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	_ = cmd.Run() // what a command prints says whether it failed
+	return out.String()
+}
+
+// cleanEnviron is the environment without settings of rescind, and without a
+// proxy that would be asked for 127.0.0.1.
+func cleanEnviron() []string {
+	var kept []string
+	for _, pair := range os.Environ() {
+		name, _, _ := strings.Cut(pair, "=")
+		if !strings.HasPrefix(name, "RESCIND_") && !strings.HasSuffix(strings.ToLower(name), "_proxy") {
+			kept = append(kept, pair)
+		}
+	}
+	return kept
+}
+
+// varying is what differs from run to run, in any document: … itself, instants,
+// UUIDs and the beginnings of ids, and how long something took.
+var varying = regexp.MustCompile(`…|\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z|` +
+	`\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b[0-9a-f]{8}\b|\b\d+(\.\d+)?(ns|µs|ms|s)\b`)
+
+var spaces = regexp.MustCompile(`[ \t]+`)
+
+// pattern matches the output that a document shows.
+func pattern(prints []string) *regexp.Regexp {
+	var b strings.Builder
+	b.WriteString(`\A`)
+	for _, line := range prints {
+		if line == "…" {
+			b.WriteString(`(?:[^\n]*\n)*?`)
+			continue
+		}
+		for i, same := range varying.Split(strings.TrimRight(line, " "), -1) {
+			if i > 0 {
+				b.WriteString(`[^\n]*?`)
+			}
+			b.WriteString(spaces.ReplaceAllString(regexp.QuoteMeta(same), `[ \t]+`))
+		}
+		b.WriteString(`[ \t\r]*\n`)
+	}
+	b.WriteString(`\s*\z`)
+	return regexp.MustCompile(b.String())
+}
