@@ -91,6 +91,8 @@ func TestScanObject_Accepts(t *testing.T) {
 		"every escape":          `{"a":"\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00"}`,
 		"deep enough":           strings.Repeat(`{"a":`, maxDepth) + `1` + strings.Repeat(`}`, maxDepth),
 		"the same name deeper":  `{"a":{"a":{"a":1}},"b":{"a":1}}`,
+		"an outer name later":   `{"a":{"b":1},"b":2}`,
+		"many side by side":     `{"a":[` + strings.Repeat(`{"b":{}},[[]],`, 2*maxDepth) + `0]}`,
 		"unregistered capitals": `{"Roles":1,"roles":2}`,
 		"a claim's name deeper": `{"a":{"EXP":1,"exp":2}}`,
 		"an empty name":         `{"":1}`,

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"math"
 	"math/big"
 	"strings"
 	"testing"
@@ -183,6 +184,23 @@ func TestR3_OneTo256Bytes(t *testing.T) {
 	claims, err := v.Verify(t.Context(), f.text(f.header(), strings.Replace(f.payload(), `"jti":"token-1"`, `"\u006ati":"t\u006fken\/\ud835\udd18"`, 1)))
 	require.NoError(t, err)
 	assert.Equal(t, "token/𝔘", claims.ID(), "an escape is the character that it stands for")
+}
+
+// Whatever the policy's lifetime is, exp is a date: nothing lives for ever.
+func TestR3_ExpIsCapped(t *testing.T) {
+	t.Parallel()
+	f := newForge(t, HS256)
+	issuer := f.issuer()
+	issuer.MaxLifetime = math.MaxInt64
+	v, err := New(&list{}, []Issuer{issuer}, Options{Now: testClock, Leeway: denylist.MaxLeeway})
+	require.NoError(t, err)
+	for exp, want := range map[string]error{
+		"2000000000": nil, "11000000000": nil, "253402300799": nil,
+		"253402300800": ErrLifetime, "9223372036854775807": ErrLifetime, "18446744073709552": ErrLifetime, "1e400": ErrLifetime,
+	} {
+		_, err := v.Verify(t.Context(), f.token(map[string]any{"exp": jsontext.Value(exp)}))
+		assert.ErrorIs(t, err, want, exp)
+	}
 }
 
 // exp is exact: refused from exp + leeway on, not before, to the nanosecond.
