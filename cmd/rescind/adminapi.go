@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -42,6 +43,9 @@ func (c *call) openAdminAPI() (adminAPI, error) {
 	}
 	if token == "" {
 		return adminAPI{}, usageError("%s needs the admin token", c.origin["server"]).hint("set RESCIND_ADMIN_TOKEN or RESCIND_ADMIN_TOKEN_FILE")
+	}
+	if ip := net.ParseIP(u.Hostname()); u.Scheme == "http" && u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		c.say("warning: the admin token goes to %s in clear text", u.Host)
 	}
 	client := &http.Client{
 		Timeout: remotePatience,

@@ -2,8 +2,46 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"strings"
 )
+
+// settleAddresses gives the embedded server its issuer, the URL that it is
+// reached at. So a port of 0 has to become a real one before anything listens.
+func (c *call) settleAddresses() error {
+	for _, addr := range []*string{&c.addr, &c.adminAddr} {
+		host, port, err := net.SplitHostPort(*addr)
+		if err != nil {
+			return usageError("%q is not an address: want host:port", *addr)
+		}
+		if port != "0" {
+			continue
+		}
+		l, err := net.Listen("tcp", *addr)
+		if err != nil {
+			return refused("%w", err)
+		}
+		_, port, _ = net.SplitHostPort(l.Addr().String())
+		if err := l.Close(); err != nil {
+			return refused("%w", err)
+		}
+		*addr = net.JoinHostPort(host, port)
+	}
+	c.issuer = c.url(c.addr)
+	return nil
+}
+
+// url is how the listener at addr is reached from this machine.
+func (c *call) url(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if ip := net.ParseIP(host); err == nil && (host == "" || ip != nil && ip.IsUnspecified()) {
+		addr = net.JoinHostPort("127.0.0.1", port)
+	}
+	if c.tlsCert != "" {
+		return "https://" + addr
+	}
+	return "http://" + addr
+}
 
 // announce says where the server is and, of an embedded one, all that is
 // needed to try it.
@@ -14,6 +52,12 @@ func (c *call) announce(h *house, addr, adminAddr string) {
 		fmt.Fprintf(c.stdout, ", admin API %s", c.url(adminAddr))
 	}
 	fmt.Fprintln(c.stdout)
+	if h.login == nil {
+		fmt.Fprintln(c.stdout, "no --users: no login route")
+	}
+	if h.adminToken == "" {
+		fmt.Fprintln(c.stdout, "no RESCIND_ADMIN_TOKEN: no admin listener")
+	}
 	if h.demo == nil {
 		return
 	}

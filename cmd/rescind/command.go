@@ -59,6 +59,9 @@ func prepare(args []string, std streams, getenv func(string) string) (*call, err
 	if *config == "" {
 		*config = getenv("RESCIND_CONFIG")
 	}
+	if cmd.settings == "" {
+		return c, nil
+	}
 	if err := c.load(all, *config, getenv); err != nil {
 		return nil, err
 	}

@@ -2,8 +2,6 @@ package main
 
 // commands are all that rescind can do, in the order of the usage text.
 func commands() []command {
-	const ring = "keys max-access-lifetime max-refresh-lifetime"
-	const sessions = redisSettings + " " + verifySettings + " " + sessionSettings
 	name, kid := []string{"NAME"}, []string{"KID"}
 	return []command{
 		{name: "serve", settings: serveSettings, prepare: serveCommand},
@@ -11,21 +9,21 @@ func commands() []command {
 		{name: "status", settings: operatorSettings, prepare: statusCommand},
 		{name: "version", prepare: versionCommand},
 
-		{name: "keys new", settings: ring, prepare: keysNew},
-		{name: "keys list", settings: ring, prepare: keysList},
-		{name: "keys rotate", settings: ring, prepare: keysRotate},
-		{name: "keys retire", positional: kid, settings: ring, prepare: keysRetire},
-		{name: "keys jwks", settings: ring, prepare: keysJWKS},
+		{name: "keys new", settings: ringSettings, prepare: keysNew},
+		{name: "keys list", settings: ringSettings, prepare: keysList},
+		{name: "keys rotate", settings: ringSettings, prepare: keysRotate},
+		{name: "keys retire", positional: kid, settings: ringSettings, prepare: keysRetire},
+		{name: "keys jwks", settings: ringSettings, prepare: keysJWKS},
 
 		{name: "users add", positional: name, settings: "users", prepare: usersAdd},
 		{name: "users passwd", positional: name, settings: "users issuer " + operatorSettings, prepare: usersPasswd},
 		{name: "users list", settings: "users", prepare: usersList},
 		{name: "users remove", positional: name, settings: "users issuer " + operatorSettings, prepare: usersRemove},
 
-		{name: "token issue", settings: sessions, prepare: tokenIssue},
+		{name: "token issue", settings: issueSettings, prepare: tokenIssue},
 		{name: "token verify", settings: operatorSettings + " " + verifySettings, prepare: tokenVerify},
 		{name: "token inspect", prepare: tokenInspect},
-		{name: "token rotate", settings: sessions, prepare: tokenRotate},
+		{name: "token rotate", settings: issueSettings, prepare: tokenRotate},
 
 		{name: "revoke", settings: operatorSettings + " " + verifySettings, prepare: revokeCommand},
 		{name: "check", settings: "issuer " + operatorSettings, prepare: checkCommand},

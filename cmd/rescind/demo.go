@@ -19,6 +19,7 @@ import (
 const (
 	demoAccess  = 2 * time.Minute
 	demoSession = 10 * time.Minute
+	demoWindow  = 10 * time.Second               // the server's default
 	demoIssuer  = "https://demo.rescind.invalid" // RFC 2606: nobody's
 )
 
@@ -67,7 +68,6 @@ type demoStep struct {
 
 func (c *call) newDemo(ctx context.Context) (*demo, error) {
 	d := &demo{users: server.NewUsers(), password: rand.Text(), close: func() {}}
-	c.issuer, c.accessTTL, c.refreshTTL, c.sessionTTL = demoIssuer, demoAccess, demoSession, demoSession
 	var store rotation.Store = denylist.NewMemory(denylist.MemoryOptions{})
 	if c.redis != "" {
 		c.prefix += "-demo"
@@ -82,7 +82,11 @@ func (c *call) newDemo(ctx context.Context) (*demo, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d.sessions, err = c.sessionsOn(ring, d.store); err != nil {
+	d.sessions, err = rotation.New(ring, d.store, rotation.Options{
+		Issuer: demoIssuer, AccessTTL: demoAccess, RefreshTTL: demoSession, SessionTTL: demoSession,
+		ReplayWindow: demoWindow,
+	})
+	if err != nil {
 		return nil, err
 	}
 	if d.verifier, err = verifier.New(d.store, []verifier.Issuer{d.sessions.Issuer()}, verifier.Options{}); err != nil {
@@ -179,7 +183,8 @@ func (d *demo) play(ctx context.Context) error {
 		{"verify the access token", nil, verify(&first)},
 		{"verify it with its signature forged", verifier.ErrSignature, func() (string, error) { return d.verify(ctx, forged(first.Access)) }},
 		{"exchange the refresh token", nil, exchange(&first, &second)},
-		{"once more, as if the answer had been lost", nil, exchange(&first, &second)},
+		{"the access token that it replaced", denylist.ErrRevoked, verify(&first)},
+		{"exchange once more: the answer was lost", nil, exchange(&first, &second)},
 		{"exchange the successor", nil, exchange(&second, &third)},
 		{"a thief replays the first refresh token", denylist.ErrReused, exchange(&first, new(rotation.Tokens))},
 		{"the newest access token of that session", denylist.ErrRevoked, verify(&third)},

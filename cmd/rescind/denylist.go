@@ -65,7 +65,7 @@ func (c *call) dialRedis() (*denylist.Redis, redis.UniversalClient, error) {
 		Partitions:             c.partitions,
 		SkewMargin:             c.skewMargin,
 		MaxStaleness:           c.maxStaleness,
-		Lifetime:               max(c.maxAccessLifetime, c.maxRefreshLifetime),
+		Lifetime:               c.longestLifetime(),
 		CheckTimeout:           c.checkTimeout,
 		InsecureSkipInspection: c.skipInspection,
 	})

@@ -15,9 +15,7 @@ func (c *call) openRing() (*rotation.KeyRing, error) {
 	if err := c.need("keys"); err != nil {
 		return nil, err
 	}
-	ring, err := rotation.OpenKeyRing(c.keys, rotation.KeyRingOptions{
-		TokenLife: max(c.maxAccessLifetime, c.maxRefreshLifetime),
-	})
+	ring, err := rotation.OpenKeyRing(c.keys, rotation.KeyRingOptions{TokenLife: c.longestLifetime()})
 	if err != nil {
 		return nil, usageError("opening the keys in %s: %w", c.keys, err)
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
-	"net"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -55,7 +54,7 @@ func (c *call) openHouse(ctx context.Context) (*house, error) {
 	return c.redisHouse(ctx, token)
 }
 
-func (c *call) redisHouse(ctx context.Context, adminToken string) (*house, error) {
+func (c *call) redisHouse(ctx context.Context, token string) (*house, error) {
 	if err := c.need("redis", "keys", "issuer"); err != nil {
 		return nil, err
 	}
@@ -66,7 +65,7 @@ func (c *call) redisHouse(ctx context.Context, adminToken string) (*house, error
 	if err != nil {
 		return nil, err
 	}
-	h := &house{ring: ring, adminToken: adminToken}
+	h := &house{ring: ring, adminToken: token}
 	if c.set("users") { // no users, no login route
 		if h.login, err = c.openUsers(); err != nil {
 			return nil, err
@@ -83,7 +82,7 @@ func (c *call) redisHouse(ctx context.Context, adminToken string) (*house, error
 // embeddedHouse keeps everything in this process. Nothing in it outlives the
 // run, so that it cannot forget a revocation that a token outlives: the keys
 // are gone as well.
-func (c *call) embeddedHouse(adminToken string) (*house, error) {
+func (c *call) embeddedHouse(token string) (*house, error) {
 	for _, name := range []string{"keys", "issuer", "users"} {
 		if c.set(name) {
 			return nil, usageError("%s is set, but redis is not", c.origin[name]).
@@ -93,12 +92,12 @@ func (c *call) embeddedHouse(adminToken string) (*house, error) {
 	if err := c.settleAddresses(); err != nil {
 		return nil, err
 	}
-	ring, err := rotation.NewKeyRing(verifier.ES256, rotation.KeyRingOptions{TokenLife: max(c.maxAccessLifetime, c.maxRefreshLifetime)})
+	ring, err := rotation.NewKeyRing(verifier.ES256, rotation.KeyRingOptions{TokenLife: c.longestLifetime()})
 	if err != nil {
 		return nil, cannotTell("making a key: %w", err)
 	}
-	if adminToken == "" {
-		adminToken = rand.Text() + rand.Text()
+	if token == "" {
+		token = rand.Text() + rand.Text()
 	}
 	users := server.NewUsers()
 	demo := &demoUser{name: "demo", password: rand.Text()}
@@ -107,45 +106,8 @@ func (c *call) embeddedHouse(adminToken string) (*house, error) {
 		return nil, cannotTell("making the demo user: %w", err)
 	}
 	demo.subject = user.Subject
-	store := denylist.NewMemory(denylist.MemoryOptions{SkewMargin: c.skewMargin, Lifetime: max(c.maxAccessLifetime, c.maxRefreshLifetime)})
-	return &house{ring: ring, store: store, login: users, adminToken: adminToken, demo: demo, close: func() {}}, nil
-}
-
-// settleAddresses gives the embedded server its issuer, the URL that it is
-// reached at. So a port of 0 has to become a real one before anything listens.
-func (c *call) settleAddresses() error {
-	for _, addr := range []*string{&c.addr, &c.adminAddr} {
-		host, port, err := net.SplitHostPort(*addr)
-		if err != nil {
-			return usageError("%q is not an address: want host:port", *addr)
-		}
-		if port != "0" {
-			continue
-		}
-		l, err := net.Listen("tcp", *addr)
-		if err != nil {
-			return refused("%w", err)
-		}
-		_, port, _ = net.SplitHostPort(l.Addr().String())
-		if err := l.Close(); err != nil {
-			return refused("%w", err)
-		}
-		*addr = net.JoinHostPort(host, port)
-	}
-	c.issuer = c.url(c.addr)
-	return nil
-}
-
-// url is how the listener at addr is reached from this machine.
-func (c *call) url(addr string) string {
-	host, port, err := net.SplitHostPort(addr)
-	if ip := net.ParseIP(host); err == nil && (host == "" || ip != nil && ip.IsUnspecified()) {
-		addr = net.JoinHostPort("127.0.0.1", port)
-	}
-	if c.tlsCert != "" {
-		return "https://" + addr
-	}
-	return "http://" + addr
+	store := denylist.NewMemory(denylist.MemoryOptions{SkewMargin: c.skewMargin, Lifetime: c.longestLifetime()})
+	return &house{ring: ring, store: store, login: users, adminToken: token, demo: demo, close: func() {}}, nil
 }
 
 // serve runs the server until ctx ends.

@@ -48,11 +48,13 @@ type settings struct {
 
 // The groups of settings that commands take.
 const (
-	redisSettings    = "redis prefix partitions skew-margin max-staleness check-timeout max-refresh-lifetime insecure-skip-inspection"
+	redisSettings    = "redis prefix partitions skew-margin max-staleness check-timeout max-access-lifetime max-refresh-lifetime insecure-skip-inspection"
 	operatorSettings = redisSettings + " server"
-	verifySettings   = "keys issuer audience leeway max-access-lifetime check"
+	verifySettings   = "keys issuer audience leeway check"
 	sessionSettings  = "style access-ttl refresh-ttl session-ttl replay-window verify-overlap rotate-every rotate-denies-access"
-	serveSettings    = redisSettings + " " + verifySettings + " " + sessionSettings + " addr admin-addr users tls-cert tls-key log-format"
+	issueSettings    = redisSettings + " " + verifySettings + " " + sessionSettings
+	serveSettings    = issueSettings + " addr admin-addr users tls-cert tls-key log-format"
+	ringSettings     = "keys max-access-lifetime max-refresh-lifetime"
 )
 
 // flags declares every setting with its default, as flags that write into s.
@@ -93,6 +95,12 @@ func (s *settings) flags() *pflag.FlagSet {
 	span(fs, &s.maxAccessLifetime, "max-access-lifetime", 24*time.Hour)
 	span(fs, &s.maxRefreshLifetime, "max-refresh-lifetime", 90*day)
 	return fs
+}
+
+// longestLifetime is the longest that a token of the issuer may live: so long a
+// key verifies, and so long an entry stands whose tokens' end is not known.
+func (s *settings) longestLifetime() time.Duration {
+	return max(s.maxAccessLifetime, s.maxRefreshLifetime)
 }
 
 // set reports whether a setting was given, rather than left at its default.
