@@ -23,6 +23,7 @@ func (s *Server) adminRoutes(operator denylist.Operator) http.Handler {
 		routeRevocation:  {http.MethodGet: s.admins(o.get), http.MethodDelete: s.admins(o.reinstate)},
 		routeStats:       {http.MethodGet: s.admins(o.stats)},
 		routeMetrics:     {http.MethodGet: s.metrics.serve},
+		routeConsole:     {http.MethodGet: s.console},
 	})
 }
 

@@ -133,7 +133,7 @@ func (s *Server) record(a *answer, r *http.Request, route string, took time.Dura
 		slog.String("method", knownMethod(r.Method)),
 		slog.String("route", route),
 		slog.Int("status", status),
-		slog.Duration("duration", took),
+		slog.Float64("duration_ms", float64(took.Microseconds())/1000),
 		slog.String("request_id", a.requestID),
 	}
 	if a.code != "" {

@@ -36,7 +36,7 @@ func TestR19_OneLogRecordARequest(t *testing.T) {
 		require.Len(t, records, before+1)
 		assert.Equal(t, got.Header.Get("X-Request-Id"), records[before]["request_id"])
 		assert.InDelta(t, got.StatusCode, records[before]["status"], 0)
-		assert.Contains(t, records[before], "duration")
+		assert.Contains(t, records[before], "duration_ms")
 	}
 	records := s.logs.records(t)
 	for i, want := range map[int]map[string]any{

@@ -24,6 +24,7 @@ const (
 	routeRevocation  = "/v1/revocations/{scope}/{id}"
 	routeStats       = "/v1/stats"
 	routeMetrics     = "/metrics"
+	routeConsole     = "/"
 
 	routeUnknown = "unknown"
 )
