@@ -59,7 +59,8 @@ type command struct {
 	prints      []string
 }
 
-// commands are those of the console blocks.
+// commands are those of the console blocks. One goes on behind a \ at the end of
+// its line, and up to the END of a here-document.
 func (d document) commands(t *testing.T) []command {
 	t.Helper()
 	var all []command
@@ -78,7 +79,8 @@ func (d document) commands(t *testing.T) []command {
 				all[last].prints = append(all[last].prints, line)
 				continue
 			}
-			goesOn = strings.HasSuffix(line, `\`)
+			here := strings.Contains(line, "<<END") || goesOn && strings.Contains(all[len(all)-1].text, "<<END") && line != "END"
+			goesOn = strings.HasSuffix(line, `\`) || here
 		}
 	}
 	return all
@@ -191,10 +193,16 @@ func cleanEnviron() []string {
 	return kept
 }
 
-// varying is what differs from run to run, in any document: … itself, instants,
-// UUIDs and the beginnings of ids, and how long something took.
-var varying = regexp.MustCompile(`…|\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z|` +
-	`\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b[0-9a-f]{8}\b|\b\d+(\.\d+)?(ns|µs|ms|s)\b`)
+// varying is what differs from run to run, in any document: … itself, instants
+// and Unix times, ids, keys and tokens, how long something took, and how much
+// memory it needs.
+var varying = regexp.MustCompile(strings.Join([]string{
+	`…`,
+	`\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`, `\b1\d{9}(\d{3})?\b`, // instants
+	`\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b`, `\b[0-9a-f]{8}\b`, // UUIDs, and what some begin with
+	`\beyJ[\w.-]+`, `[\w-]{43}`, `\b[A-Z2-7]{26,52}\b`, // tokens, thumbprints, random texts
+	`\b\d+(\.\d+)?(ns|µs|ms|s)\b`, `\b\d+\.\d+ MB`,
+}, "|"))
 
 var spaces = regexp.MustCompile(`[ \t]+`)
 
