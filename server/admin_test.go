@@ -166,6 +166,22 @@ func TestRevocations_Merge(t *testing.T) {
 	assert.Equal(t, "2031-01-01T00:00:00.000Z", later.ExpiresAt)
 }
 
+// R5: where an end is not known, the longest life of the issuer's tokens
+// counts, which is not ours for others.
+func TestR5_ExpiryOfWideEntries(t *testing.T) {
+	s := newSite(t, siteOptions{})
+	for issuer, want := range map[string]string{
+		testIssuer:              "2030-02-01T03:07:05.678Z", // 30 d, MaxLeeway and the margin
+		"https://other.example": "2030-04-02T03:07:05.678Z", // 90 d
+	} {
+		entry, _ := s.revoked(`{"scope":"subject","id":"a","issuer":"` + issuer + `"}`)
+		assert.Equal(t, want, entry.ExpiresAt)
+	}
+	tokens := s.login()
+	entry, _ := s.revoked(`{"token":"` + tokens.RefreshToken + `"}`)
+	assert.Equal(t, "2030-02-01T03:07:05.000Z", entry.ExpiresAt, "session_exp, MaxLeeway and the margin")
+}
+
 func TestRevocations_ByToken(t *testing.T) {
 	s := newSite(t, siteOptions{})
 	one, two, three := s.login(), s.login(), s.login()

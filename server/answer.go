@@ -96,6 +96,9 @@ func (s *Server) route(name string, table func(error) verifier.Refusal, handle h
 		if a.status == 0 {
 			refusal.Write(a)
 		}
+		if a.code == codeCannotTell && r.Context().Err() != nil {
+			a.code = codeClientGone
+		}
 	})
 }
 
@@ -141,7 +144,7 @@ func (s *Server) record(a *answer, r *http.Request, route string, took time.Dura
 	}
 	level := slog.LevelInfo
 	switch {
-	case status >= 500:
+	case status >= 500 && a.code != codeClientGone:
 		level = slog.LevelWarn
 		attrs = append(attrs, slog.Any("cause", a.cause))
 	case a.code == codeReused:

@@ -1,7 +1,9 @@
 package server
 
 import (
+	"context"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -61,4 +63,21 @@ func TestR19_OneLogRecordARequest(t *testing.T) {
 	last := s.logs.records(t)[10]
 	assert.Equal(t, "WARN", last["level"])
 	assert.NotEmpty(t, last["cause"], "why it could not tell")
+}
+
+// A client that hangs up is no sign that the denylist is out of reach. It is
+// refused all the same.
+func TestClientGone(t *testing.T) {
+	s := newSite(t, siteOptions{})
+	token := s.login().AccessToken
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := httptest.NewRequest("GET", "/v1/verify", nil).WithContext(ctx)
+	r.Header.Set("Authorization", "Bearer "+token)
+	s.send(s.Handler(), r).refused(http.StatusServiceUnavailable, "denylist_unavailable")
+	last := s.logs.records(t)[1]
+	assert.Equal(t, "INFO", last["level"])
+	assert.Equal(t, "client_gone", last["code"])
+	got := s.send(s.AdminHandler(), httptest.NewRequest("GET", "/metrics", nil))
+	assert.Contains(t, string(got.body), "rescind_denylist_cannot_tell_total 0\n")
 }

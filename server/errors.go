@@ -14,6 +14,7 @@ import (
 const (
 	codeCannotTell = "denylist_unavailable" // of every refusal that is a 503
 	codeReused     = "token_reused"         // of a replay
+	codeClientGone = "client_gone"          // for logs: nobody waited for the answer, so nothing is wrong with the denylist
 )
 
 // requestError is a request that is wrong in itself, before anything is asked.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/gorilla/mux"
@@ -17,6 +18,10 @@ import (
 
 // refreshType is the typ of a refresh token, which is revoked by its session.
 const refreshType = "rt+jwt"
+
+// foreignLife is how long tokens of a session may live that another issuer
+// began (R5): the store's own default is about ours.
+const foreignLife = 90 * 24 * time.Hour
 
 // revocationBody is what is to be revoked: an entry, or a token of ours.
 type revocationBody struct {
@@ -94,7 +99,11 @@ func (o *operatorAPI) entryOf(ctx context.Context, body revocationBody) (denylis
 func (o *operatorAPI) revoked(ctx context.Context, body revocationBody) (denylist.Entry, error) {
 	if body.Token == nil {
 		name, err := o.nameEntry(body.Scope, body.Issuer, body.ID)
-		return denylist.Entry{Scope: name.scope, Issuer: name.issuer, ID: name.id, Revoked: &denylist.Revoked{}}, err
+		entry := denylist.Entry{Scope: name.scope, Issuer: name.issuer, ID: name.id, Revoked: &denylist.Revoked{}}
+		if name.issuer != o.issuer {
+			entry.Lifetime = foreignLife
+		}
+		return entry, err
 	}
 	if body.Scope != "" || body.ID != "" || body.Issuer != "" || body.Cutoff != nil {
 		return denylist.Entry{}, badRequest("A token says itself what is revoked: want no scope, id, issuer or cutoff beside it.")

@@ -175,7 +175,7 @@ type siteOptions struct {
 func newSite(t *testing.T, opts siteOptions) *site {
 	t.Helper()
 	clock := newClock()
-	var store backend = denylist.NewMemory(denylist.MemoryOptions{Now: clock.Now})
+	var store backend = denylist.NewMemory(denylist.MemoryOptions{Now: clock.Now, Lifetime: 30 * 24 * time.Hour})
 	if opts.redis != nil {
 		clock.Advance(time.Since(clock.Now()))
 		store = opts.redis

@@ -78,10 +78,16 @@ type Users struct {
 
 // OpenUsers opens a users file. One that does not exist is empty.
 func OpenUsers(path string) (*Users, error) {
+	if path == "" {
+		return nil, fmt.Errorf("%w: no path", ErrUsersFile)
+	}
 	u := NewUsers()
 	u.path = path
 	u.reload()
-	return u, u.readErr
+	if u.readErr != nil {
+		return nil, u.readErr
+	}
+	return u, nil
 }
 
 // NewUsers returns users that are kept in memory only.

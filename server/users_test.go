@@ -161,6 +161,17 @@ func TestUsers_BadFileKeepsTheOld(t *testing.T) {
 	}
 }
 
+func TestOpenUsers_Refuses(t *testing.T) {
+	for _, path := range []string{"", t.TempDir()} {
+		_, err := OpenUsers(path)
+		assert.ErrorIs(t, err, ErrUsersFile, path)
+	}
+	path := filepath.Join(t.TempDir(), "users.json")
+	require.NoError(t, os.WriteFile(path, []byte("{"), 0o600))
+	_, err := OpenUsers(path)
+	assert.ErrorIs(t, err, ErrUsersFile)
+}
+
 func TestParseUsers_Refuses(t *testing.T) {
 	const sub = "7d444840-9dc0-11d1-b245-5ffdce74fad2"
 	user := func(name, sub, hash string) string {
