@@ -48,9 +48,6 @@ func (a *answer) Write(p []byte) (int, error) {
 	return a.ResponseWriter.Write(p)
 }
 
-// Unwrap is for http.ResponseController.
-func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
-
 // json answers with v, which nobody may cache.
 func (a *answer) json(status int, v any) error {
 	// Ids are bytes: an entry that is not UTF-8 is shown as well as it can be.
@@ -146,7 +143,9 @@ func (s *Server) record(a *answer, r *http.Request, route string, took time.Dura
 	switch {
 	case status >= 500 && a.code != codeClientGone:
 		level = slog.LevelWarn
-		attrs = append(attrs, slog.Any("cause", a.cause))
+		if a.cause != nil {
+			attrs = append(attrs, slog.Any("cause", a.cause))
+		}
 	case a.code == codeReused:
 		level = slog.LevelWarn // of two that hold the token, one stole it
 	case route == routeHealth || route == routeReady || route == routeMetrics:

@@ -25,7 +25,7 @@ const writeTime = 20 * time.Second
 // is not looked at: `curl -d` sends that of a form, and no answer here depends
 // on a cookie that a foreign page could make a browser send along.
 func readJSON(a *answer, r *http.Request, into any) error {
-	body, err := io.ReadAll(http.MaxBytesReader(a, r.Body, maxBody))
+	body, err := io.ReadAll(http.MaxBytesReader(a.ResponseWriter, r.Body, maxBody))
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
