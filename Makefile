@@ -29,7 +29,7 @@ demo: build ## show a login, an exchange, a replay and a revocation, and what ea
 test: ## every test with -race, against a private, real redis-server
 	@redis=$$(.ci/prepare) || exit 2; export REDIS_SERVER="$$redis"; set -ex; \
 	$(GO) test -race -timeout 15m ./...; \
-	if [ -f internal/conformance/go.mod ]; then cd internal/conformance && $(GO) test ./...; fi
+	if [ -f internal/conformance/go.mod ]; then cd internal/conformance && $(GO) test -race ./...; fi
 
 .PHONY: cover
 cover: ## every test, with the coverage of every package in coverage.out
