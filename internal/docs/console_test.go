@@ -127,6 +127,7 @@ trap 'exit 1' TERM
 rescind() {
 	[ "$1" = serve ] || { command rescind "$@"; return; }
 	stop
+	: >serve.out
 	command rescind "$@" >serve.out 2>serve.err &
 	server=$!
 	until [ -s serve.out ] && [ "$(wc -c <serve.out)" = "${size:-}" ]; do
