@@ -98,7 +98,7 @@ func (r *refusal) note(e ast.Expr) {
 }
 
 var (
-	errorRow = regexp.MustCompile("(?m)^\\| (\\d{3}) \\| ([^|]+) \\|")
+	errorRow = regexp.MustCompile(`(?m)^\| (\d{3}) \| ([^|]+) \|`)
 	quoted   = regexp.MustCompile("`([^`]+)`")
 )
 
