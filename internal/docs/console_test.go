@@ -43,6 +43,7 @@ func TestConsole(t *testing.T) {
 // the race detector where these tests have it: all else is built already.
 func build(t *testing.T) string {
 	t.Helper()
+	dependOnSources(t)
 	dir := t.TempDir()
 	args := append(append([]string{"build"}, raceFlag...), "-o", filepath.Join(dir, "rescind"), "./cmd/rescind")
 	cmd := exec.Command("go", args...)
@@ -50,6 +51,20 @@ func build(t *testing.T) string {
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "go build: %s", out)
 	return dir
+}
+
+// dependOnSources looks at every source of the command, so that go test does
+// not take the result of an older one from its cache.
+func dependOnSources(t *testing.T) {
+	t.Helper()
+	for _, dir := range []string{"cmd", "server", "rotation", "verifier", "denylist"} {
+		require.NoError(t, filepath.WalkDir(filepath.Join(root, dir), func(path string, entry os.DirEntry, err error) error {
+			if err == nil && !entry.IsDir() && !strings.HasSuffix(path, "_test.go") {
+				_, err = os.Stat(path)
+			}
+			return err
+		}))
+	}
 }
 
 // command is a line that somebody types, and what the document says that it

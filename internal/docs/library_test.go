@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -21,34 +22,34 @@ import (
 	"github.com/rescindhq/rescind/verifier"
 )
 
-// protect lets only those requests through to api that have a valid token.
-func protect(ctx context.Context, redisURL, jwksFile string, api http.Handler) (http.Handler, denylist.Store, error) {
-	client, err := denylist.OpenURL(redisURL, os.Getenv("REDIS_PASSWORD"))
+// open connects to the denylist. A Redis that evicts, or only follows, is
+// refused.
+func open(ctx context.Context, redisURL, password string) (*denylist.Redis, error) {
+	client, err := denylist.OpenURL(redisURL, password)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	list, err := denylist.NewRedis(client, denylist.RedisOptions{})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if _, err := list.Inspect(ctx); err != nil { // a Redis that evicts, or only follows, is refused
-		return nil, nil, err
-	}
-	jwks, err := os.ReadFile(jwksFile)
-	if err != nil {
-		return nil, nil, err
-	}
+	_, err = list.Inspect(ctx)
+	return list, err
+}
+
+// protect lets only those requests through to api that have a valid token.
+func protect(api http.Handler, jwks []byte, list denylist.Store) (http.Handler, error) {
 	keys, err := verifier.ParseJWKS(jwks, "")
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	v, err := verifier.New(list, []verifier.Issuer{
 		{Name: "https://id.example", Keys: keys, Audiences: []string{"api"}},
 	}, verifier.Options{Leeway: 30 * time.Second})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return v.Middleware(api), list, nil
+	return v.Middleware(api), nil
 }
 
 // signOut ends every session of a user that has begun.
@@ -57,7 +58,7 @@ func signOut(ctx context.Context, list denylist.Store, user string) error {
 	return err
 }
 
-// What the README shows is what this file compiles.
+// What the README shows is what this file compiles, and what the example has.
 func TestReadmeShowsTheLibrary(t *testing.T) {
 	const name = "library_test.go"
 	source, err := os.ReadFile(name)
@@ -67,13 +68,22 @@ func TestReadmeShowsTheLibrary(t *testing.T) {
 	require.NoError(t, err)
 	var shown []string
 	for _, d := range parsed.Decls {
-		if f, ok := d.(*ast.FuncDecl); ok && (f.Name.Name == "protect" || f.Name.Name == "signOut") {
+		if f, ok := d.(*ast.FuncDecl); ok && slices.Contains([]string{"open", "protect", "signOut"}, f.Name.Name) {
 			shown = append(shown, string(source[files.Position(f.Doc.Pos()).Offset:files.Position(f.End()).Offset]))
 		}
 	}
 	blocks := read(t, "README.md").in("go")
-	require.Len(t, blocks, 1)
+	require.Len(t, blocks, 2)
 	assert.Equal(t, strings.Join(shown, "\n\n")+"\n", blocks[0].text())
+
+	example := read(t, "examples/golang-jwt/main.go").text
+	for _, line := range blocks[1].lines {
+		_, rest, found := strings.Cut(example, strings.TrimSpace(line))
+		if !assert.True(t, found, "not in the example, or not there: %s", line) {
+			break
+		}
+		example = rest
+	}
 }
 
 // And it works.
@@ -89,10 +99,10 @@ func TestLibraryOnRedis(t *testing.T) {
 
 	jwks, err := ring.JWKS()
 	require.NoError(t, err)
-	file := t.TempDir() + "/jwks.json"
-	require.NoError(t, os.WriteFile(file, jwks, 0o600))
-	hello := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {})
-	api, list, err := protect(t.Context(), redistest.Start(t).URL(), file, hello)
+	list, err := open(t.Context(), redistest.Start(t).URL(), "")
+	require.NoError(t, err)
+	hello := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	api, err := protect(hello, jwks, list)
 	require.NoError(t, err)
 
 	status := func() int {
