@@ -52,14 +52,14 @@ func refusedByRedis(err error) bool {
 		"OOM", "READONLY", "MISCONF", "NOREPLICAS", "MASTERDOWN", "LOADING", "BUSY", "NOSCRIPT", "WRONGTYPE",
 		"NOAUTH", "WRONGPASS", "NOPERM", "CLUSTERDOWN", "MOVED", "ASK", "TRYAGAIN", "CROSSSLOT",
 		"ERR max number of clients reached",
+		"ERR AUTH",           // a password, where none is set
+		"ERR Protocol error", // more arguments than one may send before AUTH
 	} {
-		if redis.HasErrorPrefix(err, code) {
+		if strings.HasPrefix(answered.Error(), code) {
 			return true
 		}
 	}
-	// Redis 7.0 has no code of its own for a password that was refused to one
-	// who needs none.
-	return strings.HasPrefix(answered.Error(), "ERR AUTH")
+	return false
 }
 
 // neverSent reports whether a command did not get as far as a connection.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
@@ -33,11 +34,15 @@ const (
 // one's own making.
 //
 // A command is sent once: an attempt that fails is the caller's to repeat.
+//
+// go-redis keeps one log for the whole process, on stderr. OpenURL turns it
+// off: whatever fails is in an error too.
 func OpenURL(rawURL, password string) (redis.UniversalClient, error) {
 	u, kind, err := parseRedisURL(rawURL)
 	if err != nil {
 		return nil, err
 	}
+	logging.Disable()
 	switch kind {
 	case "cluster":
 		return openCluster(u, password)

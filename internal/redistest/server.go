@@ -99,6 +99,21 @@ func NextPrefix() string { return "t" + strconv.FormatInt(prefixes.Add(1), 10) }
 // Prefix is a key prefix that no other handle in this process has.
 func (s *Server) Prefix() string { return s.prefix }
 
+// For returns a handle of the same server for a subtest, with a prefix of its
+// own. The server ends with the test that started it.
+func (s *Server) For(tb testing.TB) *Server {
+	return &Server{tb: tb, proc: s.proc, prefix: NextPrefix()}
+}
+
+// BreakDisk keeps the server from saving: something that is no file stands
+// where its dump belongs.
+func (s *Server) BreakDisk() {
+	s.tb.Helper()
+	if err := os.MkdirAll(filepath.Join(s.proc.dir, "dump.rdb", "x"), 0o700); err != nil {
+		s.tb.Fatalf("redistest: %v", err)
+	}
+}
+
 // URL is where the server is, as denylist.OpenURL takes it.
 func (s *Server) URL() string { return s.proc.at.url() }
 
