@@ -41,7 +41,7 @@ func (u *Users) reload() {
 
 // readUsers reads a users file, and the stamp of what it read.
 func readUsers(path string) (*userTable, fileStamp, error) {
-	f, err := os.Open(path)
+	f, err := openFile(path)
 	if err != nil {
 		return nil, fileStamp{}, fmt.Errorf("%w: %w", ErrUsersFile, err)
 	}
@@ -56,6 +56,19 @@ func readUsers(path string) (*userTable, fileStamp, error) {
 	}
 	table, err := parseUsers(data)
 	return table, fileStamp{info}, err
+}
+
+// openFile opens a file for reading, and nothing that only looks like one:
+// opening a pipe waits for its writer, and all logins would wait with it.
+func openFile(path string) (*os.File, error) {
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s: not a regular file", path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return os.Open(path)
 }
 
 // update changes the file, atomically and under a lock that other processes

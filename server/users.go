@@ -61,10 +61,8 @@ type User struct {
 // bcrypt, or by a weaker argon2id, is accepted and made anew at the next good
 // login.
 type Users struct {
-	path string // empty: kept in memory only
-	// turns bounds the passwords that are hashed at once, one to a core: each
-	// costs 19 MiB.
-	turns chan struct{}
+	path  string        // empty: kept in memory only
+	turns chan struct{} // bounds the passwords that are hashed at once
 	// matches compares a password with a hash.
 	matches func(h passwordHash, password string) bool
 
@@ -93,11 +91,15 @@ func OpenUsers(path string) (*Users, error) {
 // NewUsers returns users that are kept in memory only.
 func NewUsers() *Users {
 	return &Users{
-		turns:   make(chan struct{}, runtime.GOMAXPROCS(0)),
+		turns:   make(chan struct{}, hashesAtOnce(runtime.GOMAXPROCS(0))),
 		matches: passwordHash.matches,
 		table:   newUserTable(nil),
 	}
 }
+
+// hashesAtOnce is one to every second core: a flood of logins leaves the rest
+// to those who are logged in, whose checks have milliseconds.
+func hashesAtOnce(cores int) int { return max(1, cores/2) }
 
 // Authenticate implements [Authenticator]. For every name and password it does
 // the same hashing. ErrBusy means that the password was not looked at.

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -345,6 +347,36 @@ func TestUsers_HashesAreBounded(t *testing.T) {
 		close(release)
 		wg.Wait()
 	})
+}
+
+// A flood of logins must not take the cores from those who are logged in: their
+// checks have 50 ms.
+func TestUsers_HashingLeavesCores(t *testing.T) {
+	for cores, want := range map[int]int{1: 1, 2: 1, 3: 1, 8: 4} {
+		assert.Equal(t, want, hashesAtOnce(cores), "of %d cores", cores)
+	}
+	assert.Equal(t, hashesAtOnce(runtime.GOMAXPROCS(0)), cap(NewUsers().turns))
+}
+
+// Nothing but a file is read: a pipe would keep every login waiting for it.
+func TestUsers_PipeIsNotRead(t *testing.T) {
+	u := testUsers(t)
+	_, err := u.Add("alice", testPassword, nil)
+	require.NoError(t, err)
+	require.NoError(t, os.Remove(u.path))
+	require.NoError(t, exec.Command("mkfifo", u.path).Run())
+	done := make(chan error, 1)
+	go func() {
+		_, err := u.Authenticate(t.Context(), "alice", testPassword)
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		assert.NoError(t, err, "the last good state is in force")
+		assert.ErrorIs(t, u.Health(), ErrUsersFile)
+	case <-time.After(5 * time.Second):
+		require.Fail(t, "a login waits for a pipe")
+	}
 }
 
 // Of any number of writers, in one process or several, none undoes another.
