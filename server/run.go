@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -101,6 +102,8 @@ func (s *Server) httpServer(handler http.Handler, secure *tls.Config) *http.Serv
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    maxHeader,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+
+		DisableGeneralOptionsHandler: true, // it would answer OPTIONS * past our routes, and no log would know
 	}
 }
 
@@ -124,12 +127,16 @@ func (s *Server) shutDown(listeners []listener) {
 	time.Sleep(s.opts.DrainTime)
 	ctx, cancel := context.WithTimeout(context.Background(), s.opts.ShutdownTime)
 	defer cancel()
+	var both sync.WaitGroup // neither lets anybody in while the other waits
 	for _, l := range listeners {
-		if err := l.server.Shutdown(ctx); err != nil {
-			s.log.Warn("shutdown: requests were cut off", slog.Any("cause", err))
-			l.server.Close()
-		}
+		both.Go(func() {
+			if err := l.server.Shutdown(ctx); err != nil {
+				s.log.Warn("shutdown: requests were cut off", slog.Any("cause", err))
+				l.server.Close()
+			}
+		})
 	}
+	both.Wait()
 }
 
 // reloadKeys makes this process sign with a key that another one has rotated

@@ -125,6 +125,45 @@ func TestRun_DrainsBeforeItEnds(t *testing.T) {
 	r.wait()
 }
 
+// While one listener waits for its requests, the other lets nobody in whom it
+// would have to cut off.
+func TestRun_ClosesBothListenersAtOnce(t *testing.T) {
+	asked, answer := make(chan struct{}), make(chan struct{})
+	r := run(t, siteOptions{})
+	r.people.during = func() { close(asked); <-answer }
+	go http.Post("http://"+r.addr+"/v1/login", "application/json", strings.NewReader(`{"username":"alice","password":"x"}`))
+	<-asked
+	r.stop()
+	assert.Eventually(t, func() bool {
+		c, err := net.Dial("tcp", r.adminAddr)
+		if err == nil {
+			c.Close()
+		}
+		return err != nil
+	}, 5*time.Second, time.Millisecond)
+	close(answer)
+	r.wait()
+}
+
+// OPTIONS * names no route; net/http would answer it past every rule of ours.
+func TestRun_OptionsAsterisk(t *testing.T) {
+	r := run(t, siteOptions{})
+	for _, addr := range []string{r.addr, r.adminAddr} {
+		c, err := net.Dial("tcp", addr)
+		require.NoError(t, err)
+		defer c.Close()
+		_, err = io.WriteString(c, "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n")
+		require.NoError(t, err)
+		res, err := http.ReadResponse(bufio.NewReader(c), nil)
+		require.NoError(t, err)
+		body, err := io.ReadAll(res.Body)
+		require.NoError(t, err)
+		assert.NotEmpty(t, res.Header.Get("X-Request-Id"))
+		reply{res, t, body}.refused(http.StatusNotFound, "not_found")
+	}
+	assert.Equal(t, 2, strings.Count(r.logs.String(), `"method":"OPTIONS"`))
+}
+
 func TestRun_CutsOffWhatTakesTooLong(t *testing.T) {
 	asked, answer := make(chan struct{}), make(chan struct{})
 	r := run(t, siteOptions{server: Options{ShutdownTime: 10 * time.Millisecond}})
