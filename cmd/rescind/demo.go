@@ -28,11 +28,15 @@ const (
 // rules say, the demo fails.
 func demoCommand(*pflag.FlagSet) action {
 	return func(ctx context.Context, c *call) error {
-		d, err := c.newDemo(ctx)
+		store, done, err := c.demoStore(ctx)
 		if err != nil {
 			return err
 		}
-		defer d.close()
+		defer done()
+		d, err := newDemo(ctx, store)
+		if err != nil {
+			return err
+		}
 		if err := d.play(ctx); err != nil {
 			return err
 		}
@@ -55,7 +59,6 @@ type demo struct {
 	password string
 	before   denylist.Counts // what others left
 	steps    []demoStep
-	close    func()
 }
 
 // demoStep is one step as --json shows it.
@@ -66,18 +69,22 @@ type demoStep struct {
 	Store  storeCalls    `json:"store"`
 }
 
-func (c *call) newDemo(ctx context.Context) (*demo, error) {
-	d := &demo{users: server.NewUsers(), password: rand.Text(), close: func() {}}
-	var store rotation.Store = denylist.NewMemory(denylist.MemoryOptions{})
-	if c.redis != "" {
-		c.prefix += "-demo"
-		list, err := c.openRedis(ctx)
-		if err != nil {
-			return nil, err
-		}
-		store, d.close = list.Store.(rotation.Store), list.close
+// demoStore is the embedded store or, where Redis is named, one there under a
+// prefix of its own.
+func (c *call) demoStore(ctx context.Context) (rotation.Store, func(), error) {
+	if c.redis == "" {
+		return denylist.NewMemory(denylist.MemoryOptions{}), func() {}, nil
 	}
-	d.store = &countingStore{Store: store}
+	c.prefix += "-demo"
+	list, err := c.openRedis(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	return list.Store.(rotation.Store), list.close, nil
+}
+
+func newDemo(ctx context.Context, store rotation.Store) (*demo, error) {
+	d := &demo{store: &countingStore{Store: store}, users: server.NewUsers(), password: rand.Text()}
 	ring, err := rotation.NewKeyRing(verifier.ES256, rotation.KeyRingOptions{})
 	if err != nil {
 		return nil, err
