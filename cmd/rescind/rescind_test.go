@@ -32,12 +32,13 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata",
-		RequireExplicitExec: false,
+		Dir: "testdata",
 		Setup: func(env *testscript.Env) error {
 			shared := redistest.Shared(env.T().(testing.TB))
 			env.Setenv("REDIS", shared.URL())
 			env.Setenv("PREFIX", shared.Prefix())
+			// The race detector would let every process wait a second at its end.
+			env.Setenv("GORACE", "atexit_sleep_ms=0")
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
