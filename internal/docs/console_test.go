@@ -189,7 +189,8 @@ func (s *session) sh(script string) string {
 	cmd.WaitDelay = 5 * time.Second
 	cmd.Dir = s.dir
 	cmd.Env = append(cleanEnviron(), "PATH="+s.bin+string(os.PathListSeparator)+os.Getenv("PATH"),
-		"RESCIND_ADDR="+s.addrs[0], "RESCIND_ADMIN_ADDR="+s.addrs[1])
+		"RESCIND_ADDR="+s.addrs[0], "RESCIND_ADMIN_ADDR="+s.addrs[1],
+		"RESCIND_CHECK_TIMEOUT=10s") // patience with a busy machine: what is shown here are answers
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	_ = cmd.Run() // what a command prints says whether it failed
