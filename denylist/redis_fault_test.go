@@ -38,10 +38,10 @@ func faults() []fault {
 		{name: "full", cause: config("maxmemory", "1"), mend: config("maxmemory", "0"), known: true},
 		{name: "a replica", known: true,
 			cause: func(t *testing.T, s *redistest.Server) {
-				require.NoError(t, s.Client().SlaveOf(t.Context(), "127.0.0.1", "1").Err())
+				require.NoError(t, s.Client().Do(t.Context(), "REPLICAOF", "127.0.0.1", "1").Err())
 			},
 			mend: func(t *testing.T, s *redistest.Server) {
-				require.NoError(t, s.Client().SlaveOf(t.Context(), "NO", "ONE").Err())
+				require.NoError(t, s.Client().Do(t.Context(), "REPLICAOF", "NO", "ONE").Err())
 			}},
 		{name: "without its replicas", cause: config("min-replicas-to-write", "1"),
 			mend: config("min-replicas-to-write", "0"), known: true},
