@@ -24,5 +24,9 @@ func TestConsole(t *testing.T) {
 	for _, forbidden := range []string{"http://", "https://", "src=", "href=", " style=", " onclick=", "innerHTML", "localStorage", "sessionStorage", "document.cookie", "eval("} {
 		assert.NotContains(t, page, forbidden)
 	}
+	// What is shown is text, with its unprintable characters spelt out; an id of
+	// dots is not sent, since a browser would ask for another entry.
+	assert.Contains(t, page, "e.textContent = visible(text)")
+	assert.Contains(t, page, `[".", ".."].includes(idOf(e))`)
 	s.ask("GET", "/", "", "").refused(http.StatusNotFound, "not_found")
 }
