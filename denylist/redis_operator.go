@@ -45,12 +45,12 @@ func (r *Redis) Reinstate(ctx context.Context, scope Scope, issuer, id string) (
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.opts.WriteTimeout)
 	defer cancel()
-	at := r.keys.entry(scope, issuer, id)
+	at, begun := r.keys.entry(scope, issuer, id), r.pending.tick()
 	reply, err := r.run(ctx, reinstateScript, at.partition, []string{at.key}, []any{at.member()})
 	if err != nil {
 		return Entry{}, r.writeError("reinstate", because(ctx, err))
 	}
-	r.pending.reinstated(at.key)
+	r.pending.reinstated(at.key, begun)
 	switch reply.word {
 	case "absent":
 		return Entry{}, ErrNotFound

@@ -2,6 +2,7 @@ package denylist
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,23 +18,34 @@ const maxPending = 1 << 16
 // expire.
 type pending struct {
 	limit int
-	size  atomic.Int64 // attempts, or 1 where some were lost: what empty reads
+	size  atomic.Int64 // what there is to look at: what empty reads
 
-	mu       sync.RWMutex
-	attempts map[string]*attempt // by the entry's key
-	lost     time.Time           // until then more is unknown than is remembered
+	mu        sync.RWMutex
+	ticks     uint64                // orders what begins and what ends
+	unsettled map[string]*unsettled // by the entry's key
+	homeless  int                   // attempts under way for which there was no room
+	lost      time.Time             // until then more is unknown than is remembered
 }
 
-// attempt is all the unacknowledged attempts to revoke one entry.
+// unsettled is what is not acknowledged of one entry.
+type unsettled struct {
+	flying  []*attempt
+	unknown *Entry    // what attempts of unknown outcome deny together; nil: there are none
+	named   time.Time // the latest cutoff that one of those named
+	ended   uint64    // when the last of those ended
+}
+
+// attempt is one entry on its way to Redis.
 type attempt struct {
-	entry   Entry     // what they deny together
-	named   time.Time // the latest cutoff that one of them named
-	flying  int       // how many have not returned yet
-	unknown bool      // one has returned without knowing its outcome
+	key   string
+	entry Entry     // as Redis will write it
+	named time.Time // the cutoff that it names; zero: Redis's now
+	begun uint64
+	of    *unsettled // nil: there was no room
 }
 
 func newPending(limit int) *pending {
-	return &pending{limit: limit, attempts: make(map[string]*attempt)}
+	return &pending{limit: limit, unsettled: make(map[string]*unsettled)}
 }
 
 // empty reports whether there is nothing that could deny anything.
@@ -41,112 +53,169 @@ func (p *pending) empty() bool { return p.size.Load() == 0 }
 
 // begin notes that e is about to be revoked, and that it will be foreseen if
 // that is done at now.
-func (p *pending) begin(key string, e, foreseen Entry, now time.Time) {
+func (p *pending) begin(key string, e, foreseen Entry, now time.Time) *attempt {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	defer p.resize()
-	a := p.attempts[key]
-	switch {
-	case a != nil:
-		a.entry = merge(a.entry, foreseen)
-	case len(p.attempts) >= p.limit && !p.forget(now):
-		p.lost = later(p.lost, foreseen.ExpiresAt)
-		return
-	default:
-		a = &attempt{entry: foreseen}
-		p.attempts[key] = a
+	p.ticks++
+	if over(p.lost, now) {
+		p.lost = time.Time{}
 	}
-	a.named = later(a.named, e.Revoked.Cutoff)
-	a.flying++
+	a := &attempt{key: key, entry: foreseen, named: e.Revoked.Cutoff, begun: p.ticks}
+	if a.of = p.home(key, now); a.of == nil {
+		p.homeless++
+		return a
+	}
+	a.of.flying = append(a.of.flying, a)
+	return a
+}
+
+// home is where attempts of an entry are remembered; nil: there is no room.
+func (p *pending) home(key string, now time.Time) *unsettled {
+	u := p.unsettled[key]
+	if u == nil && (len(p.unsettled) < p.limit || p.forget(now)) {
+		u = &unsettled{}
+		p.unsettled[key] = u
+	}
+	return u
 }
 
 // forget drops what has expired and reports whether that made room.
 func (p *pending) forget(now time.Time) bool {
-	for key, a := range p.attempts {
-		if a.flying == 0 && over(a.entry.ExpiresAt, now) {
-			delete(p.attempts, key)
+	for key, u := range p.unsettled {
+		if len(u.flying) == 0 && over(u.unknown.ExpiresAt, now) {
+			delete(p.unsettled, key)
 		}
 	}
-	return len(p.attempts) < p.limit
+	return len(p.unsettled) < p.limit
 }
 
-// written notes that the attempt to revoke e was acknowledged and what stands
-// now. That settles earlier attempts whose outcome is unknown, unless they
-// denied more: a cutoff that is not named is later than all such before.
-func (p *pending) written(key string, e, stands Entry) {
-	p.end(key, func(a *attempt) {
-		covered := a.entry.Revoked.Cutoff
-		if e.Revoked.Cutoff.IsZero() {
-			covered = a.named
+// written notes that an attempt was acknowledged and what stands now. That
+// settles those whose outcome is unknown, unless they denied more. A cutoff
+// that Redis chose is later than all that it chose before.
+func (p *pending) written(a *attempt, stands Entry) {
+	p.end(a, func(u *unsettled) {
+		if u.unknown == nil || stands.Revoked == nil {
+			return
 		}
-		if stands.Revoked != nil && !stands.Revoked.Cutoff.Before(covered) {
-			a.unknown = false
+		covered := u.unknown.Revoked.Cutoff
+		if a.named.IsZero() && u.ended < a.begun {
+			covered = u.named
+		}
+		if !stands.Revoked.Cutoff.Before(covered) {
+			u.unknown = nil
 		}
 	})
 }
 
 // refused notes that an attempt certainly wrote nothing.
-func (p *pending) refused(key string) { p.end(key, func(*attempt) {}) }
+func (p *pending) refused(a *attempt) { p.end(a, func(*unsettled) {}) }
 
 // unknown notes that nobody knows what became of an attempt, which ended at
-// now: had it no cutoff, Redis may have taken any instant until then.
-func (p *pending) unknown(key string, e Entry, now time.Time) {
-	p.end(key, func(a *attempt) {
-		a.unknown = true
-		if e.Scope.Wide() && e.Revoked.Cutoff.IsZero() {
-			a.entry.Revoked.Cutoff = later(a.entry.Revoked.Cutoff, instant(now))
+// now: where it named no cutoff, Redis may have taken any instant until then.
+func (p *pending) unknown(a *attempt, now time.Time) {
+	e := a.entry.clone()
+	if e.Scope.Wide() && a.named.IsZero() {
+		e.Revoked.Cutoff = later(e.Revoked.Cutoff, instant(now))
+	}
+	p.end(a, func(u *unsettled) {
+		if u.unknown != nil {
+			e = merge(*u.unknown, e)
 		}
+		p.ticks++
+		u.unknown, u.named, u.ended = &e, later(u.named, a.named), p.ticks
 	})
 }
 
-func (p *pending) end(key string, settle func(*attempt)) {
+// end takes an attempt off its entry and settles what is left of that.
+func (p *pending) end(a *attempt, settle func(*unsettled)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	defer p.resize()
-	a := p.attempts[key]
-	if a == nil {
+	if a.of == nil {
+		p.endHomeless(a, settle)
 		return
 	}
-	a.flying = max(a.flying-1, 0)
-	settle(a)
-	if a.flying == 0 && !a.unknown {
-		delete(p.attempts, key)
+	a.of.flying = slices.DeleteFunc(a.of.flying, func(o *attempt) bool { return o == a })
+	settle(a.of)
+	p.drop(a.key)
+}
+
+// endHomeless ends an attempt that there was no room for. Only if its outcome
+// is unknown is anything lost.
+func (p *pending) endHomeless(a *attempt, settle func(*unsettled)) {
+	p.homeless--
+	var alone unsettled
+	if settle(&alone); alone.unknown != nil {
+		p.lost = later(p.lost, alone.unknown.ExpiresAt)
 	}
 }
 
-// reinstated forgets what is unknown of an entry.
-func (p *pending) reinstated(key string) {
+// drop forgets an entry of which everything is settled.
+func (p *pending) drop(key string) {
+	if u := p.unsettled[key]; u != nil && len(u.flying) == 0 && u.unknown == nil {
+		delete(p.unsettled, key)
+	}
+}
+
+// tick is an instant in the order of what begins and what ends.
+func (p *pending) tick() uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ticks++
+	return p.ticks
+}
+
+// reinstated forgets what was unknown of an entry when the reinstatement
+// began. What has become so since may have been written after it.
+func (p *pending) reinstated(key string, begun uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	defer p.resize()
-	if a := p.attempts[key]; a != nil {
-		if a.unknown = false; a.flying == 0 {
-			delete(p.attempts, key)
-		}
+	if u := p.unsettled[key]; u != nil && u.ended < begun {
+		u.unknown = nil
+		p.drop(key)
 	}
 }
 
 // resize is for callers that hold mu.
 func (p *pending) resize() {
-	n := int64(len(p.attempts))
+	n := len(p.unsettled) + p.homeless
 	if !p.lost.IsZero() {
 		n++
 	}
-	p.size.Store(n)
+	p.size.Store(int64(n))
 }
 
 // check returns a [*RevokedError] where an attempt in one of the places denies
-// t, and ErrUnavailable where attempts were lost.
+// t, and ErrUnavailable where an attempt that is not remembered might.
 func (p *pending) check(places []place, t Token, now time.Time) error {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	for _, at := range places {
-		if a := p.attempts[at.key]; a != nil && !over(a.entry.ExpiresAt, now) && a.entry.revokes(t) {
-			return &RevokedError{Entry: a.entry.clone()}
+		if e := p.unsettled[at.key].denial(t, now); e != nil {
+			return &RevokedError{Entry: e.clone()}
 		}
 	}
-	if !over(p.lost, now) {
+	if p.homeless > 0 || !over(p.lost, now) {
 		return fmt.Errorf("%w: more than %d revocations have an unknown outcome", ErrUnavailable, p.limit)
+	}
+	return nil
+}
+
+// denial is the first attempt that denies t, or nil.
+func (u *unsettled) denial(t Token, now time.Time) *Entry {
+	if u == nil {
+		return nil
+	}
+	denies := func(e *Entry) bool { return !over(e.ExpiresAt, now) && e.revokes(t) }
+	if u.unknown != nil && denies(u.unknown) {
+		return u.unknown
+	}
+	for _, a := range u.flying {
+		if denies(&a.entry) {
+			return &a.entry
+		}
 	}
 	return nil
 }

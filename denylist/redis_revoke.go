@@ -27,9 +27,9 @@ func (r *Redis) Revoke(ctx context.Context, entries ...Entry) (Receipt, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.opts.WriteTimeout)
 	defer cancel()
 	w := r.newWrite(entries)
-	r.attempt(w)
+	attempts := r.attempt(w)
 	receipt, err := r.revoke(ctx, w)
-	r.settle(w, receipt, err)
+	r.settle(attempts, receipt, err)
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -76,11 +76,13 @@ func (w write) inPartition(p int) []int {
 }
 
 // attempt puts the entries where checks of this store find them (R16).
-func (r *Redis) attempt(w write) {
+func (r *Redis) attempt(w write) []*attempt {
 	now, _ := r.clock.guess()
+	attempts := make([]*attempt, len(w.entries))
 	for i, e := range w.entries {
-		r.pending.begin(w.places[i].key, e, r.policy.foresee(e, now), now)
+		attempts[i] = r.pending.begin(w.places[i].key, e, r.policy.foresee(e, now), now)
 	}
+	return attempts
 }
 
 // foresee is e as it will be written at about now. A cutoff that Redis will
@@ -98,17 +100,17 @@ func (p policy) foresee(e Entry, now time.Time) Entry {
 	return e
 }
 
-// settle notes what became of the attempt.
-func (r *Redis) settle(w write, receipt Receipt, err error) {
+// settle notes what became of the attempts.
+func (r *Redis) settle(attempts []*attempt, receipt Receipt, err error) {
 	now, _ := r.clock.guess()
-	for i, e := range w.entries {
-		switch key := w.places[i].key; {
+	for i, a := range attempts {
+		switch {
 		case err == nil:
-			r.pending.written(key, e, receipt.Results[i].Entry)
+			r.pending.written(a, receipt.Results[i].Entry)
 		case errors.Is(err, ErrUnknown):
-			r.pending.unknown(key, e, now)
+			r.pending.unknown(a, now)
 		default:
-			r.pending.refused(key)
+			r.pending.refused(a)
 		}
 	}
 }
