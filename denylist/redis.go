@@ -3,7 +3,6 @@ package denylist
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"fmt"
 	"time"
 
@@ -49,7 +48,6 @@ type Redis struct {
 	pending   *pending
 	checks    *deadlines
 	authority *authority
-	epoch     string // of the denylist, should this store begin it
 
 	// once is true where the client sends each command once at most, so that
 	// an error says what became of it.
@@ -97,7 +95,6 @@ func NewRedis(client redis.UniversalClient, opts RedisOptions) (*Redis, error) {
 		pending:   newPending(maxPending),
 		checks:    &deadlines{timeout: opts.CheckTimeout},
 		authority: newAuthority(keys.partitions()),
-		epoch:     rand.Text(),
 		once:      once,
 	}, nil
 }

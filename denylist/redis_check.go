@@ -1,6 +1,7 @@
 package denylist
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -143,13 +144,12 @@ type asking struct {
 	probe  *redis.IntCmd // nil: not needed
 }
 
+// entries are those that the partition keeps in the places. Where it answered
+// and then fell silent over the probe, go-redis has both an error and values.
 func (a asking) entries() ([]Entry, error) {
-	values, err := a.values.Result()
-	if err != nil {
-		return nil, err
-	}
+	values, err := a.values.Val(), a.values.Err()
 	if len(values) != len(a.places) {
-		return nil, errReply
+		return nil, cmp.Or(err, errReply)
 	}
 	var entries []Entry
 	for i, value := range values {
@@ -158,7 +158,7 @@ func (a asking) entries() ([]Entry, error) {
 		}
 		e, foreign := a.places[i].entry(value)
 		if foreign != nil {
-			err = foreign
+			err = errors.Join(err, foreign)
 			continue
 		}
 		entries = append(entries, e)

@@ -2,6 +2,7 @@ package denylist
 
 import (
 	"context"
+	"crypto/rand"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -78,10 +79,12 @@ func (r *Redis) run(ctx context.Context, s *redis.Script, p int, keys []string, 
 	return rep, nil
 }
 
-// settings are the arguments that all scripts have in common.
+// settings are the arguments that all scripts have in common. Each write has an
+// epoch of its own to offer: of two denylists that begin in the same Redis, the
+// second must not look like the first, even if one process began both.
 func (r *Redis) settings() []any {
 	return []any{
-		schema, r.epoch, r.keys.partitions(), MaxLeeway.Milliseconds(),
+		schema, rand.Text(), r.keys.partitions(), MaxLeeway.Milliseconds(),
 		r.opts.SkewMargin.Milliseconds(), r.opts.MaxStaleness.Milliseconds(),
 	}
 }

@@ -29,15 +29,23 @@ local function answer(word, ...)
   return {word, text(time[1] * 1000000 + time[2]), ...}
 end
 
+-- whole reports whether a word is an integer that Lua does not round.
+local function whole(word) return #word <= 15 and string.find(word, '^%-?%d+$') end
+
 -- unfit returns a refusal, or nil. It touches each key that will be written,
 -- so that one of a wrong type fails here, before the first write.
 local function unfit()
-  local known = redis.call('HMGET', META, 'schema', 'partitions')
+  local known = redis.call('HMGET', META, 'schema', 'partitions', 'seq', 'spends', 't', 's', 'u', 'i')
   redis.call('ZCARD', INDEX)
   redis.call('XLEN', LOG)
   fresh = not known[1]
   if known[1] and (known[1] ~= ARGV[1] or known[2] ~= ARGV[3]) then
     return answer('settings', known[1], known[2] or NONE)
+  end
+  for i = 3, 8 do
+    -- Only those of the scopes begin by themselves.
+    local counter = known[i] or (fresh or i > 4) and '0'
+    if not counter or not whole(counter) then return answer('foreign', META) end
   end
 end
 
@@ -55,6 +63,13 @@ local function words(value)
   return f
 end
 
+-- fits reports whether an entry has the halves of its scope.
+local function fits(e, scope)
+  local wide = scope == 'u' or scope == 'i'
+  return e.expires and (e.revoked or e.rotated) and (e.rotated == nil) == (e.effective == nil)
+    and (e.cutoff ~= nil) == (e.revoked ~= nil and wide) and (scope == 't' or not e.rotated)
+end
+
 -- fetch returns the entry under a key and its value, nil if there is none,
 -- false if the value is not an entry.
 local function fetch(key)
@@ -63,13 +78,13 @@ local function fetch(key)
   local f = words(value)
   if #f ~= 9 or f[1] ~= '1' then return false end
   for i = 2, 6 do
-    if f[i] ~= NONE and (#f[i] > 15 or not string.find(f[i], '^%-?%d+$')) then return false end
+    if f[i] ~= NONE and not whole(f[i]) then return false end
   end
   local e = {
     expires = number(f[2]), revoked = number(f[3]), cutoff = number(f[4]), rotated = number(f[5]),
     effective = number(f[6]), issuer = f[7], id = f[8], reason = f[9],
   }
-  if not e.expires or not (e.revoked or e.rotated) or (e.rotated and not e.effective) then return false end
+  if not fits(e, string.match(key, ':(%a):[^:]*$')) then return false end
   if e.expires <= NOW then return nil end
   return e, value
 end
@@ -116,7 +131,10 @@ local function stamps(first, i, at, overlap)
   for k = first, #KEYS do
     local add = stamp(i, at, overlap)
     if add.cutoff and add.cutoff > at + SKEW then return nil, answer('cutoff') end
-    if read(KEYS[k]) == false then return nil, answer('foreign', KEYS[k]) end
+    local have = read(KEYS[k])
+    if have == false or have and (have.issuer ~= add.issuer or have.id ~= add.id) then
+      return nil, answer('foreign', KEYS[k])
+    end
     add.key = KEYS[k]
     adds[#adds + 1] = add
     i = i + FIELDS

@@ -27,11 +27,10 @@ local function chain()
   local value = redis.call('GET', CHAIN)
   if not value then return nil end
   local f = words(value)
-  for i = 2, 7 do
-    local instant = i ~= 4 and i ~= 5
-    if not f[i] or (instant and not string.find(f[i], '^%-?%d+$')) then return false end
+  if #f ~= 9 or f[1] ~= '1' or #f[2] > 16 or not string.find(f[2], '^%d+$') then return false end
+  for _, instant in ipairs({f[3], f[6], f[7]}) do
+    if not whole(instant) then return false end
   end
-  if #f ~= 9 or f[1] ~= '1' then return false end
   return {rotation = tonumber(f[2]), at = tonumber(f[3]), spent = f[4], id = f[5], iat = f[6], exp = f[7],
     key = f[8], note = f[9]}
 end
