@@ -77,27 +77,18 @@ func looksLikeToken(arg string) bool {
 }
 
 // hasPassword reports whether arg is a URL with a password in it. It does not
-// parse it, for a password with odd characters makes a URL that cannot be.
+// parse it, for a password with odd characters makes a URL that cannot be, or
+// is another: redis://user:1?2@host has the host "user" and the port 1. So it
+// takes a colon before any @ for the one before a password.
 func hasPassword(arg string) bool {
 	_, rest, ok := strings.Cut(arg, "://")
 	if !ok {
 		return false
 	}
-	before, query, _ := strings.Cut(rest, "?")
-	if user, _, ok := cutLast(before, "@"); ok && strings.Contains(user, ":") {
+	if at := strings.LastIndex(rest, "@"); at >= 0 && strings.Contains(rest[:at], ":") {
 		return true
 	}
-	if strings.HasPrefix(before, ":") { // redis://:a?b@host
-		return true
-	}
-	return strings.Contains(strings.ToLower(query), "password=")
-}
-
-func cutLast(s, sep string) (before, after string, found bool) {
-	if i := strings.LastIndex(s, sep); i >= 0 {
-		return s[:i], s[i+len(sep):], true
-	}
-	return s, "", false
+	return strings.HasPrefix(rest, ":") || strings.Contains(strings.ToLower(rest), "password=")
 }
 
 // splitPassword takes the password out of a URL, so that the URL can be shown.

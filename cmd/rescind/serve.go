@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"log/slog"
+	"syscall"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -134,7 +136,11 @@ func (h *house) serve(ctx context.Context, c *call) error {
 	if err != nil {
 		return usageError("%w", err)
 	}
-	if err := srv.Run(ctx, func(addr, adminAddr string) { c.announce(h, addr, adminAddr) }); err != nil {
+	err = srv.Run(ctx, func(addr, adminAddr string) { c.announce(h, addr, adminAddr) })
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return refused("%w", err).hint("--addr and --admin-addr choose other ports; 0 is any that is free")
+	case err != nil:
 		return refused("%w", err)
 	}
 	return nil
