@@ -11,23 +11,14 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-
-	"github.com/redis/go-redis/v9"
 )
 
 func main() {
-	redis.SetLogger(silence{}) // what it says comes back as errors, too
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}, os.Getenv)
 	stop()
 	os.Exit(code)
 }
-
-// silence is a logger of go-redis, which would write to stderr between our
-// lines.
-type silence struct{}
-
-func (silence) Printf(context.Context, string, ...any) {}
 
 // streams are where a command reads and writes: stdout is the answer, stderr
 // the rest.
