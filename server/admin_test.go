@@ -169,10 +169,14 @@ func TestRevocations_Merge(t *testing.T) {
 // R5: where an end is not known, the longest life of the issuer's tokens
 // counts, which is not ours for others.
 func TestR5_ExpiryOfWideEntries(t *testing.T) {
-	s := newSite(t, siteOptions{})
+	const patient = "https://patient.example"
+	s := newSite(t, siteOptions{issuers: []verifier.Issuer{{
+		Name: patient, Keys: verifier.Keys{testKey(t)}, Audiences: []string{"rescind"}, MaxLifetime: 200 * 24 * time.Hour,
+	}}})
 	for issuer, want := range map[string]string{
 		testIssuer:              "2030-02-01T03:07:05.678Z", // 30 d, MaxLeeway and the margin
 		"https://other.example": "2030-04-02T03:07:05.678Z", // 90 d
+		patient:                 "2030-07-21T03:07:05.678Z", // 200 d: as long as the verifier accepts its tokens
 	} {
 		entry, _ := s.revoked(`{"scope":"subject","id":"a","issuer":"` + issuer + `"}`)
 		assert.Equal(t, want, entry.ExpiresAt)
@@ -180,6 +184,13 @@ func TestR5_ExpiryOfWideEntries(t *testing.T) {
 	tokens := s.login()
 	entry, _ := s.revoked(`{"token":"` + tokens.RefreshToken + `"}`)
 	assert.Equal(t, "2030-02-01T03:07:05.000Z", entry.ExpiresAt, "session_exp, MaxLeeway and the margin")
+}
+
+func testKey(t *testing.T) verifier.Key {
+	t.Helper()
+	key, err := verifier.NewKey("", verifier.HS256, []byte("a secret of more than 32 bytes, for tests"))
+	require.NoError(t, err)
+	return key
 }
 
 func TestRevocations_ByToken(t *testing.T) {

@@ -19,8 +19,7 @@ import (
 // refreshType is the typ of a refresh token, which is revoked by its session.
 const refreshType = "rt+jwt"
 
-// foreignLife is how long tokens of a session may live that another issuer
-// began (R5): the store's own default is about ours.
+// foreignLife is how long a session may live that another issuer began.
 const foreignLife = 90 * 24 * time.Hour
 
 // revocationBody is what is to be revoked: an entry, or a token of ours.
@@ -99,11 +98,10 @@ func (o *operatorAPI) entryOf(ctx context.Context, body revocationBody) (denylis
 func (o *operatorAPI) revoked(ctx context.Context, body revocationBody) (denylist.Entry, error) {
 	if body.Token == nil {
 		name, err := o.nameEntry(body.Scope, body.Issuer, body.ID)
-		entry := denylist.Entry{Scope: name.scope, Issuer: name.issuer, ID: name.id, Revoked: &denylist.Revoked{}}
-		if name.issuer != o.issuer {
-			entry.Lifetime = foreignLife
-		}
-		return entry, err
+		return denylist.Entry{
+			Scope: name.scope, Issuer: name.issuer, ID: name.id, Revoked: &denylist.Revoked{},
+			Lifetime: o.lifetime(name.issuer),
+		}, err
 	}
 	if body.Scope != "" || body.ID != "" || body.Issuer != "" || body.Cutoff != nil {
 		return denylist.Entry{}, badRequest("A token says itself what is revoked: want no scope, id, issuer or cutoff beside it.")
@@ -117,6 +115,16 @@ func (o *operatorAPI) revoked(ctx context.Context, body revocationBody) (denylis
 		return denylist.SessionEntry(o.issuer, claims.Session(), claims.SessionExpiresAt()), nil
 	}
 	return denylist.TokenEntry(o.issuer, claims.ID(), claims.ExpiresAt()), nil
+}
+
+// lifetime is how long an entry must last whose end is not known (R5). The
+// store's own default, 0, is about our tokens; for others it is a session, or
+// one token if the verifier lets that live longer.
+func (o *operatorAPI) lifetime(issuer string) time.Duration {
+	if issuer == o.issuer {
+		return 0
+	}
+	return max(foreignLife, o.verifier.MaxLifetime(issuer))
 }
 
 // list shows a page of entries.

@@ -84,7 +84,8 @@ const minAdminToken = 32
 type Server struct {
 	sessions *rotation.Sessions
 	store    denylist.Store
-	callers  *verifier.Verifier // of the tokens that /v1/verify and /v1/session accept
+	verifier *verifier.Verifier
+	callers  *verifier.Verifier // only of the tokens that /v1/verify and /v1/session accept
 	issuer   string
 	ring     *rotation.KeyRing
 
@@ -117,6 +118,7 @@ func New(sessions *rotation.Sessions, v *verifier.Verifier, store denylist.Store
 	s := &Server{
 		sessions:   sessions,
 		store:      store,
+		verifier:   v,
 		callers:    callers,
 		issuer:     ours.Name,
 		ring:       ring,

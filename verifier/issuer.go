@@ -80,6 +80,15 @@ func newIssuer(from Issuer) (*issuer, error) {
 	return i, nil
 }
 
+// MaxLifetime is the longest life of an issuer's tokens by its policy: what an
+// entry about them must outlive (R5). It is 0 for an issuer that is not trusted.
+func (v *Verifier) MaxLifetime(issuer string) time.Duration {
+	if i := v.issuers[issuer]; i != nil {
+		return i.maxLifetime
+	}
+	return 0
+}
+
 // issuerOf finds whose token this claims to be: that decides about the keys,
 // one of which then has to prove it.
 func (v *Verifier) issuerOf(p *parts) (*issuer, error) {

@@ -28,6 +28,9 @@ func TestOnly_TrustsFewer(t *testing.T) {
 	_, err = v.Verify(t.Context(), raw)
 	assert.NoError(t, err, "v is as it was")
 
+	assert.Equal(t, defaultMaxLifetime, v.MaxLifetime(other))
+	assert.Zero(t, narrow.MaxLifetime(other), "not trusted there")
+
 	_, err = v.Only(testIssuer, "https://nobody.example")
 	assert.Error(t, err)
 }
