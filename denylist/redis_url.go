@@ -18,7 +18,7 @@ import (
 const (
 	dialTimeout = time.Second
 	pipeTimeout = 3 * time.Second // of reading and writing, where a context has no deadline
-	poolTimeout = time.Second     // of waiting for a connection
+	poolTimeout = time.Minute     // of waiting for a connection: a herd queues until its own deadlines
 )
 
 // OpenURL returns a client as NewRedis wants it, from
