@@ -42,8 +42,12 @@ func (d *keyDir) stat() (fileStamp, error) {
 	return stampOf(info), nil
 }
 
-// read returns the file, if nobody but its owner can read it.
+// read returns the file, if nobody but its owner can read or replace it.
 func (d *keyDir) read() ([]byte, fileStamp, error) {
+	// In a sticky directory others may add files, but not replace ours.
+	if err := d.guarded(fs.ModeSticky); err != nil {
+		return nil, fileStamp{}, fmt.Errorf("rotation: reading keys: %w", err)
+	}
 	f, err := os.OpenFile(d.file(), os.O_RDONLY|nonblock, 0)
 	if err != nil {
 		return nil, fileStamp{}, fmt.Errorf("rotation: reading keys: %w", err)
@@ -112,19 +116,28 @@ func syncDir(path string) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
+// guarded refuses a directory that others can write to, unless it has a mode
+// that makes up for it: whoever can replace the file can sign as the issuer.
+func (d *keyDir) guarded(unless fs.FileMode) error {
+	info, err := os.Stat(d.path)
+	if err != nil {
+		return err
+	}
+	if info.Mode().Perm()&0o022 != 0 && info.Mode()&unless == 0 {
+		return fmt.Errorf("%w: %s has mode %04o, others can replace its files: chmod 700",
+			ErrKeyFile, d.path, info.Mode().Perm())
+	}
+	return nil
+}
+
 // lock makes this process the only one that changes the ring, until unlock or
 // its own end. It makes the directory.
 func (d *keyDir) lock() (unlock func(), err error) {
 	if err := os.MkdirAll(d.path, 0o700); err != nil {
 		return nil, fmt.Errorf("rotation: locking keys: %w", err)
 	}
-	info, err := os.Stat(d.path)
-	if err != nil {
+	if err := d.guarded(0); err != nil {
 		return nil, fmt.Errorf("rotation: locking keys: %w", err)
-	}
-	if info.Mode().Perm()&0o022 != 0 {
-		return nil, fmt.Errorf("%w: %s has mode %04o, others can replace its files: chmod 700",
-			ErrKeyFile, d.path, info.Mode().Perm())
 	}
 	gate, err := os.OpenFile(d.gate(), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {

@@ -179,6 +179,31 @@ func TestKeyDir_OthersMayNotReplaceItsFiles(t *testing.T) {
 	assert.ErrorIs(t, err, rotation.ErrKeyFile)
 }
 
+// TestKeyDir_KeysThatOthersCanReplaceAreNotRead: a key that somebody put there
+// would sign as the issuer.
+func TestKeyDir_KeysThatOthersCanReplaceAreNotRead(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	ring, writer := openRing(t, dir), openRing(t, dir)
+	_, err := ring.Generate(verifier.ES256)
+	require.NoError(t, err)
+	known := ring.List()
+	_, err = writer.Rotate()
+	require.NoError(t, err)
+
+	for _, mode := range []os.FileMode{0o770, 0o707} {
+		require.NoError(t, os.Chmod(dir, mode))
+		_, err = rotation.OpenKeyRing(dir, rotation.KeyRingOptions{})
+		assert.ErrorIs(t, err, rotation.ErrKeyFile, "%v", mode)
+		assert.ErrorIs(t, ring.Reload(), rotation.ErrKeyFile, "%v", mode)
+		assert.Equal(t, known, ring.List(), "%v: the old keys stay", mode)
+	}
+	// As a secret is mounted: nobody can replace what another has put there.
+	require.NoError(t, os.Chmod(dir, 0o777|os.ModeSticky))
+	assert.Equal(t, writer.List(), openRing(t, dir).List())
+	assert.NoError(t, ring.Reload())
+}
+
 func TestKeyDir_CrashBeforeTheRenameChangesNothing(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
