@@ -61,7 +61,7 @@ func (w *walk) question() (string, func(context.Context, operable) string) {
 		s, how := w.successor(token), w.exchange(token)
 		return fmt.Sprintf("Spend(%+v, %+v, %+v)", token, s, how), func(ctx context.Context, store operable) string {
 			spent, err := store.Spend(ctx, token, s, how)
-			return fmt.Sprint(kind(err), spent.Successor, spent.Replayed)
+			return fmt.Sprint(w.denial(err), spent.Successor, spent.Replayed)
 		}
 	case n < 12:
 		return fmt.Sprintf("Revoke(%+v %+v)", e, e.Revoked), func(ctx context.Context, store operable) string {
@@ -69,23 +69,23 @@ func (w *walk) question() (string, func(context.Context, operable) string) {
 			if err != nil {
 				return kind(err)
 			}
-			return fmt.Sprint(receipt.Results[0].Outcome, inWords(receipt.Results[0].Entry))
+			return fmt.Sprint(receipt.Results[0].Outcome, w.inWords(receipt.Results[0].Entry))
 		}
 	case n < 14:
 		return fmt.Sprintf("Reinstate(%v)", e), func(ctx context.Context, store operable) string {
 			left, err := store.Reinstate(ctx, e.Scope, e.Issuer, e.ID)
-			return fmt.Sprint(kind(err), inWords(left))
+			return fmt.Sprint(kind(err), w.inWords(left))
 		}
 	case n < 16:
 		return fmt.Sprintf("Spendable(%+v)", token), func(ctx context.Context, store operable) string {
-			return kind(store.Spendable(ctx, token))
+			return w.denial(store.Spendable(ctx, token))
 		}
 	case n < 18:
 		return fmt.Sprintf("Check(%+v)", token), func(ctx context.Context, store operable) string {
-			return kind(store.Check(ctx, token))
+			return w.denial(store.Check(ctx, token))
 		}
 	default:
-		return "List", func(ctx context.Context, store operable) string { return list(ctx, store, denylist.Query{Limit: 7}) }
+		return "List", func(ctx context.Context, store operable) string { return w.list(ctx, store, denylist.Query{Limit: 7}) }
 	}
 }
 
@@ -147,14 +147,14 @@ func (w *walk) entry() denylist.Entry {
 }
 
 // list reads all pages.
-func list(ctx context.Context, store operable, q denylist.Query) string {
+func (w *walk) list(ctx context.Context, store operable, q denylist.Query) string {
 	counts, err := store.Counts(ctx)
 	words := fmt.Sprint(kind(err), counts)
 	for {
 		page, err := store.List(ctx, q)
 		words += kind(err)
 		for _, e := range page.Entries {
-			words += "\n" + inWords(e)
+			words += "\n" + w.inWords(e)
 		}
 		if page.Next == "" {
 			return words
@@ -163,14 +163,25 @@ func list(ctx context.Context, store operable, q denylist.Query) string {
 	}
 }
 
-// inWords is an entry without the instants that a store's clock set.
-func inWords(e denylist.Entry) string {
+// denial is what an error says. Over partitions, which of several entries
+// denies a token is a matter of their order.
+func (w *walk) denial(err error) string {
+	var revoked *denylist.RevokedError
+	if w.denyItself && errors.As(err, &revoked) {
+		return kind(err) + " by " + w.inWords(revoked.Entry)
+	}
+	return kind(err)
+}
+
+// inWords is an entry without the instants that a store's clock set, but for
+// the hour.
+func (w *walk) inWords(e denylist.Entry) string {
 	words := fmt.Sprint(e.Scope, " ", e.Issuer, " ", e.ID, " ", e.ExpiresAt.UnixMilli())
 	if r := e.Revoked; r != nil {
 		words += fmt.Sprint(" revoked ", r.Reason, " ", r.Cutoff.UnixMilli())
 	}
-	if e.Rotated != nil {
-		words += " rotated"
+	if r := e.Rotated; r != nil {
+		words += fmt.Sprint(" rotated ", r.EffectiveFrom.Sub(w.now).Round(time.Hour))
 	}
 	return words
 }
