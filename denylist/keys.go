@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync/atomic"
 )
 
 // Every key of schema 1 is built here (docs/redis-schema.md):
@@ -19,6 +20,15 @@ import (
 // All keys of a partition are in one slot of a Cluster.
 type keys struct {
 	heads []string // "<prefix>:{<p>}:" of each partition
+	last  *atomic.Pointer[issuerKeys]
+}
+
+// issuerKeys are what all tokens of an issuer have in common. Most stores have
+// one issuer, or one that is asked about most: the last one is kept.
+type issuerKeys struct {
+	name  string
+	sum   [sha256.Size]byte
+	entry place
 }
 
 const (
@@ -39,7 +49,7 @@ func newKeys(prefix string, partitions int) (keys, error) {
 	if partitions != 1 && partitions != 16 {
 		return keys{}, fmt.Errorf("%w: %d partitions: want 1 or 16", ErrInvalid, partitions)
 	}
-	k := keys{heads: make([]string, partitions)}
+	k := keys{heads: make([]string, partitions), last: new(atomic.Pointer[issuerKeys])}
 	for p := range k.heads {
 		k.heads[p] = prefix + ":{" + strconv.Itoa(p) + "}:"
 	}
@@ -85,23 +95,34 @@ func (k keys) entry(s Scope, issuer, id string) place {
 // memberKey is the key of an entry that the index of a partition names.
 func (k keys) memberKey(p int, member string) string { return k.heads[p] + member }
 
+// issuer returns the keys of an issuer.
+func (k keys) issuer(name string) *issuerKeys {
+	if i := k.last.Load(); i != nil && i.name == name {
+		return i
+	}
+	name = strings.Clone(name) // it may be a part of a larger text
+	i := &issuerKeys{name: name, sum: sha256.Sum256([]byte(name)), entry: k.entry(ScopeIssuer, name, "")}
+	k.last.Store(i)
+	return i
+}
+
 // places are those of the entries that may deny t, from the narrowest. The
-// path of every check: all keys are cut from one string.
+// path of every check: the keys are cut from one string.
 func (k keys) places(t Token) []place {
 	var (
-		ids    = [...]string{ScopeToken: t.ID, ScopeSession: t.Session, ScopeSubject: t.Subject, ScopeIssuer: ""}
-		issuer = sha256.Sum256([]byte(t.Issuer))
-		room   [4 * (maxPrefix + len(":{15}:t:") + digestLen)]byte
+		issuer = k.issuer(t.Issuer)
+		ids    = [...]string{ScopeToken: t.ID, ScopeSession: t.Session, ScopeSubject: t.Subject}
+		room   [3 * (maxPrefix + len(":{15}:t:") + digestLen)]byte
 		text   = room[:0]
-		ends   [4]int
+		ends   [3]int
 		ps     = make([]place, 0, 4)
 	)
-	for s := ScopeToken; s <= ScopeIssuer; s++ {
-		if ids[s] == "" && s != ScopeIssuer {
+	for s := ScopeToken; s <= ScopeSubject; s++ {
+		if ids[s] == "" {
 			continue
 		}
 		var d [digestLen]byte
-		appendDigest(d[:0], issuer, ids[s])
+		appendDigest(d[:0], issuer.sum, ids[s])
 		p := k.partition(d[0])
 		text = append(append(append(text, k.heads[p]...), scopeLetters[s], ':'), d[:]...)
 		ends[len(ps)] = len(text)
@@ -111,7 +132,7 @@ func (k keys) places(t Token) []place {
 	for i := range ps {
 		ps[i].key, from = keys[from:ends[i]], ends[i]
 	}
-	return ps
+	return append(ps, issuer.entry)
 }
 
 // chain is the key of a session's chain, and its partition.

@@ -5,9 +5,14 @@ import (
 	"time"
 )
 
-// proofLife is how long concurrent checks rely on one proof that Redis would
-// accept a write.
-const proofLife = 20 * time.Millisecond
+const (
+	// proofLife is how long concurrent checks rely on one proof that Redis would
+	// accept a write.
+	proofLife = 20 * time.Millisecond
+	// proofYoung is when the first of them renews it, so that the others need
+	// not wait for Redis's answer.
+	proofYoung = proofLife / 4
+)
 
 // authority decides which reads prove, by a write that changes nothing, that
 // Redis would accept a revocation. A caller who is alone always proves it, so
@@ -46,12 +51,11 @@ func (a *authority) due(p int, sent int64) bool {
 	if last == 0 || sent-last > int64(proofLife) || a.flying.Load() == 1 {
 		return true
 	}
-	if sent-last < int64(proofLife)/2 {
+	if sent-last < int64(proofYoung) {
 		return false
 	}
-	// Half of its life is over: one of those who come now renews it.
 	claimed := a.proofs[p].claimed.Load()
-	return sent-claimed > int64(proofLife)/2 && a.proofs[p].claimed.CompareAndSwap(claimed, sent)
+	return sent-claimed > int64(proofYoung) && a.proofs[p].claimed.CompareAndSwap(claimed, sent)
 }
 
 // proved notes that partition p accepted the write of a read that began at

@@ -76,7 +76,8 @@ func (r *Redis) read(ctx context.Context, places []place) ([]Entry, error) {
 	sent := r.authority.enter()
 	defer r.authority.leave()
 	if r.keys.partitions() == 1 && !r.authority.due(0, sent) {
-		a := asking{places: places, values: r.client.MGet(ctx, keysOf(places)...)}
+		a := asking{places: places, values: mget(ctx, places)}
+		_ = r.client.Process(ctx, a.values) // which has its error
 		found, err := a.entries()
 		r.learn(a, sent, err)
 		return found, err
@@ -84,7 +85,8 @@ func (r *Redis) read(ctx context.Context, places []place) ([]Entry, error) {
 	pipe := r.client.Pipeline()
 	var asked []asking
 	for _, group := range byPartition(places) {
-		a := asking{places: group, values: pipe.MGet(ctx, keysOf(group)...)}
+		a := asking{places: group, values: mget(ctx, group)}
+		_ = pipe.Process(ctx, a.values)
 		if p := group[0].partition; r.authority.due(p, sent) {
 			a.probe = pipe.SetRange(ctx, r.keys.probe(p), 0, "")
 		}
@@ -113,12 +115,14 @@ func (r *Redis) learn(a asking, sent int64, err error) {
 	}
 }
 
-func keysOf(places []place) []string {
-	keys := make([]string, len(places))
+// mget asks for the values in some places.
+func mget(ctx context.Context, places []place) *redis.SliceCmd {
+	args := make([]any, 1+len(places))
+	args[0] = "mget"
 	for i, p := range places {
-		keys[i] = p.key
+		args[1+i] = p.key
 	}
-	return keys
+	return redis.NewSliceCmd(ctx, args...)
 }
 
 // byPartition groups places, keeping their order.

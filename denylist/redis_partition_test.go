@@ -203,13 +203,13 @@ func TestAuthority(t *testing.T) {
 	a.proved(0, 1*ms)
 	assert.False(t, a.due(0, 2*ms), "proved a moment ago")
 	assert.True(t, a.due(1, 2*ms), "another partition")
-	half := 1*ms + int64(proofLife)/2
-	assert.True(t, a.due(0, half+1), "one renews it early")
-	assert.False(t, a.due(0, half+2), "and no other meanwhile")
+	old := 1*ms + int64(proofYoung)
+	assert.True(t, a.due(0, old+1), "one renews it early")
+	assert.False(t, a.due(0, old+2), "and no other meanwhile")
 	assert.True(t, a.due(0, 2*ms+int64(proofLife)), "too old")
 	a.proved(0, 3*ms)
 	a.proved(0, 2*ms) // a slower reply to an earlier question
-	assert.False(t, a.due(0, 3*ms+int64(proofLife)/2-1))
+	assert.False(t, a.due(0, 3*ms+int64(proofYoung)-1))
 	a.doubted(0)
 	assert.True(t, a.due(0, 4*ms), "after a failure everybody proves it")
 	a.proved(0, 5*ms)
