@@ -97,6 +97,25 @@ func TestR7_MemorySpendsUntilExp(t *testing.T) {
 	assert.NoError(t, err, "a retry of the attempt that won in time")
 }
 
+// TestR11_MemoryChainOutlivesEveryTokenThatItSpent: a successor that lives
+// shorter does not make the session forget its ancestors.
+func TestR11_MemoryChainOutlivesEveryTokenThatItSpent(t *testing.T) {
+	m, clock := dialled()
+	first := tokenAt(clock.Time)
+	brief := next(first, "a")
+	brief.ExpiresAt = clock.Add(time.Second)
+	_, err := m.Spend(t.Context(), first, brief, denylist.Exchange{})
+	require.NoError(t, err)
+	second := first
+	second.ID, second.ExpiresAt, second.Rotation = brief.ID, brief.ExpiresAt, 1
+	_, err = m.Spend(t.Context(), second, next(second, "b"), denylist.Exchange{})
+	require.NoError(t, err)
+
+	clock.Time = first.ExpiresAt.Add(-time.Millisecond)
+	_, err = m.Spend(t.Context(), first, next(first, "c"), denylist.Exchange{})
+	assert.ErrorIs(t, err, denylist.ErrReused)
+}
+
 func TestR11_MemoryWindowNeverSlides(t *testing.T) {
 	m, clock := dialled()
 	token := tokenAt(clock.Time)

@@ -175,6 +175,20 @@ func cutoffAhead(f *fixture) {
 		e := f.revoked(within)
 		f.sameInstant(within.Revoked.Cutoff, e.Revoked.Cutoff, "a cutoff at the skew margin")
 	}
+	f.cutoffJustAhead(t)
+}
+
+// cutoffJustAhead: the margin is exact, on the clock of the write.
+func (f *fixture) cutoffJustAhead(t denylist.Token) {
+	beyond := entryOf(denylist.ScopeIssuer, t)
+	beyond.Revoked.Cutoff = f.now().Add(f.SkewMargin + clockError)
+	receipt, err := f.Store.Revoke(f.t.Context(), beyond)
+	if err != nil {
+		assert.ErrorIs(f.t, err, denylist.ErrInvalid)
+		return
+	}
+	ahead := beyond.Revoked.Cutoff.Sub(receipt.At)
+	assert.LessOrEqual(f.t, ahead, f.SkewMargin, "a cutoff was taken that is %v ahead", ahead)
 }
 
 // sameID: an id means nothing without its scope and its issuer.
