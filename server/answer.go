@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"crypto/rand"
 	"fmt"
 	"log/slog"
@@ -72,6 +73,19 @@ func (a *answer) body(status int, contentType string, body []byte) {
 func (a *answer) noContent() {
 	a.Header().Set("Cache-Control", "no-store")
 	a.WriteHeader(http.StatusNoContent)
+}
+
+// patiently does what may take longer than any bound of a connection: a barrier
+// lasts as long as the fleet's mirrors may lag, which is a setting. It ends when
+// the client hangs up. Reading has a bound to lift too: past it, net/http would
+// take the client for gone.
+func (a *answer) patiently(r *http.Request, do func(context.Context) error) error {
+	connection := http.NewResponseController(a.ResponseWriter) // a recorder has no bounds, which is no error here
+	_ = connection.SetReadDeadline(time.Time{})
+	_ = connection.SetWriteDeadline(time.Time{})
+	err := do(r.Context())
+	_ = connection.SetWriteDeadline(time.Now().Add(answerTime))
+	return err
 }
 
 // route makes a handler of the one place where errors are answered, panics

@@ -71,7 +71,7 @@ func (o *operatorAPI) revoke(a *answer, r *http.Request) error {
 	a.note(slog.String("outcome", result.Outcome.String()))
 	o.metrics.revocations.WithLabelValues(entry.Scope.String(), result.Outcome.String()).Inc()
 	if body.Barrier {
-		if err := barrier.Barrier(ctx); err != nil {
+		if err := a.patiently(r, barrier.Barrier); err != nil {
 			return err
 		}
 	}
