@@ -139,7 +139,7 @@ func (r *Redis) Now(ctx context.Context) (time.Time, error) {
 	defer cancel()
 	reply, err := r.run(ctx, clockScript, 0, nil, nil)
 	if err != nil {
-		return time.Time{}, unavailable("clock", err)
+		return time.Time{}, unavailable("clock", because(ctx, err))
 	}
 	return reply.at, nil
 }

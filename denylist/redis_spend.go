@@ -21,10 +21,13 @@ func (r *Redis) Spend(ctx context.Context, t Token, s Successor, how Exchange) (
 	defer cancel()
 	x := r.newExchange(t, s, how)
 	spent, err := r.spend(ctx, x, false)
-	if err != nil || r.keys.partitions() == 1 {
-		return spent, err
+	if err == nil && r.keys.partitions() > 1 {
+		err = r.finish(ctx, x, spent)
 	}
-	return spent, r.finish(ctx, x, spent)
+	if err != nil {
+		return Spent{}, err
+	}
+	return spent, nil
 }
 
 // Spendable implements [Spender].
