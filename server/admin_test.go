@@ -1,16 +1,12 @@
 package server
 
 import (
-	"bufio"
-	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -486,60 +482,4 @@ func TestVersion(t *testing.T) {
 	s := newSite(t, siteOptions{server: Options{Version: "v1.2.3"}})
 	got := s.ask("GET", "/version", "", "")
 	assert.Contains(t, string(got.body), `"version":"v1.2.3"`)
-}
-
-// slowBarrier is a fleet whose mirrors may lag for long.
-type slowBarrier struct {
-	*spyStore
-	lag time.Duration
-}
-
-func (s slowBarrier) Barrier(ctx context.Context) error {
-	select {
-	case <-time.After(s.lag):
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("%w: %w", denylist.ErrUnknown, ctx.Err())
-	}
-}
-
-// pipes is a listener of connections in memory, whose deadlines are on the
-// bubble's clock.
-type pipes chan net.Conn
-
-func (p pipes) Addr() net.Addr { return &net.UnixAddr{} }
-func (p pipes) Close() error   { close(p); return nil }
-
-func (p pipes) Accept() (net.Conn, error) {
-	c, ok := <-p
-	if !ok {
-		return nil, net.ErrClosed
-	}
-	return c, nil
-}
-
-// R16: a barrier is answered when the fleet's max-staleness is over, however
-// long that is: no timeout of the connection comes before it.
-func TestR16_BarrierOutlastsTheTimeouts(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newSite(t, siteOptions{})
-		patient, err := New(s.sessions, s.callers, slowBarrier{s.list, time.Minute}, s.opts)
-		require.NoError(t, err)
-		server, client := net.Pipe()
-		listener := pipes(make(chan net.Conn, 1))
-		listener <- server
-		running := patient.httpServer(patient.AdminHandler(), nil)
-		go running.Serve(listener)
-		const body = `{"scope":"session","id":"a","barrier":true}`
-		_, err = fmt.Fprintf(client, "POST /v1/revocations HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s",
-			testAdminToken, len(body), body)
-		require.NoError(t, err)
-		start := time.Now()
-		res, err := http.ReadResponse(bufio.NewReader(client), nil)
-		require.NoError(t, err)
-		assert.Equal(t, http.StatusCreated, res.StatusCode)
-		assert.Equal(t, time.Minute, time.Since(start))
-		res.Body.Close()
-		require.NoError(t, running.Close())
-	})
 }
