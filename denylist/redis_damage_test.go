@@ -156,6 +156,55 @@ func TestRedis_DamagedChain(t *testing.T) {
 	}
 }
 
+// TestRedis_ForbiddenCommand: a write that Redis let begin and not end is made
+// good by its repetition, log and index included. Scripts do not roll back.
+func TestRedis_ForbiddenCommand(t *testing.T) {
+	t.Parallel()
+	for _, command := range []string{"xadd", "zadd", "hincrby", "hset", "set"} {
+		t.Run(command, func(t *testing.T) {
+			t.Parallel()
+			ctx, s := t.Context(), redistest.Start(t)
+			admin := s.Client()
+			allow := func(rule string) {
+				require.NoError(t, admin.Do(ctx, "ACL", "SETUSER", "limited", "on", "nopass", "~*", rule).Err())
+			}
+			allow("+@all")
+			allow("-" + command)
+			o := s.Options()
+			o.Username, o.Password = "limited", "any"
+			client := redis.NewClient(o)
+			t.Cleanup(func() { _ = client.Close() })
+			r := newRedis(t, client, denylist.RedisOptions{Prefix: s.Prefix()})
+			token, next, how := fresh("s")
+			session := denylist.SessionEntry(issuer, "other", token.ExpiresAt)
+			_, err := r.Revoke(ctx, session)
+			assert.ErrorIs(t, err, denylist.ErrUnknown)
+			_, err = r.Spend(ctx, token, next, how)
+			assert.ErrorIs(t, err, denylist.ErrUnknown)
+
+			allow("+" + command)
+			receipt, err := r.Revoke(ctx, session)
+			require.NoError(t, err)
+			assert.Equal(t, denylist.Recorded, receipt.Results[0].Outcome)
+			_, err = r.Spend(ctx, token, next, how)
+			require.NoError(t, err)
+			head := s.Prefix() + ":{0}:"
+			indexIsWhole(t, admin, head)
+			logged := map[any]bool{}
+			for _, change := range admin.XRange(ctx, head+"log", "-", "+").Val() {
+				logged[change.Values["m"]] = true
+			}
+			for _, member := range admin.ZRange(ctx, head+"index", 0, -1).Val() {
+				assert.True(t, logged[member], "%s is in the log", member)
+			}
+			assert.Len(t, logged, 2)
+			counts, err := r.Counts(ctx)
+			require.NoError(t, err)
+			assert.EqualValues(t, 2, counts.Total())
+		})
+	}
+}
+
 // TestRedis_EpochIsNew: a denylist that was lost and begun again shows it,
 // even where the same process began both.
 func TestRedis_EpochIsNew(t *testing.T) {

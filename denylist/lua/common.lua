@@ -187,11 +187,13 @@ local function write(add)
   begin()
   e.member = add.member
   local value = format(e)
-  redis.call('SET', add.key, value, 'PXAT', text(e.expires))
+  -- The entry comes last: were a command before it forbidden, a repeated write
+  -- would still find something to change, and log it.
+  record(e, e.revoked and (e.cutoff and text(e.cutoff) or '+') or NONE)
   if redis.call('ZADD', INDEX, text(e.expires), e.member) == 1 then
     redis.call('HINCRBY', META, string.sub(e.member, 1, 1), 1)
   end
-  record(e, e.revoked and (e.cutoff and text(e.cutoff) or '+') or NONE)
+  redis.call('SET', add.key, value, 'PXAT', text(e.expires))
   return outcome, value
 end
 
