@@ -98,6 +98,45 @@ func TestR8_OnlyOurExchangeableTokens(t *testing.T) {
 	h.noEntries()
 }
 
+// TestR8_EachTypeHasItsPolicy: what is genuine and would do as a token of one
+// type is refused as one of the other.
+func TestR8_EachTypeHasItsPolicy(t *testing.T) {
+	t.Parallel()
+	const access, refresh = `"renewable":true,"aud":"rescind"`, `"aud":"` + issuer + `"`
+	short, long := time.Hour, 2*time.Hour
+	for name, c := range map[string]struct {
+		maxAccess, maxRefresh time.Duration
+		typ, claims           string
+		life                  time.Duration
+		want                  error
+	}{
+		"a refresh token":                       {long, short, "rt+jwt", refresh, short, nil},
+		"a renewable token":                     {short, long, "at+jwt", access, short, nil},
+		"a refresh token that lives too long":   {long, short, "rt+jwt", refresh, short + time.Second, verifier.ErrLifetime},
+		"a renewable token that lives too long": {short, long, "at+jwt", access, short + time.Second, verifier.ErrLifetime},
+		"a refresh token for the API":           {short, short, "rt+jwt", `"aud":"rescind"`, short, verifier.ErrAudience},
+		"a renewable token for the issuer":      {short, short, "at+jwt", `"renewable":true,` + refresh, short, verifier.ErrAudience},
+		"an access token":                       {short, short, "at+jwt", `"aud":"rescind"`, short, rotation.ErrNotExchangeable},
+		"a renewable that says it otherwise":    {short, short, "at+jwt", `"renewable":"true","aud":"rescind"`, short, verifier.ErrClaims},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := newHouse(t, rotation.Options{RefreshTTL: short, MaxAccessLifetime: c.maxAccess, MaxRefreshLifetime: c.maxRefresh})
+			now := h.clock.Now().Unix()
+			raw, err := h.ring.Sign(c.typ, []byte(`{"iss":"`+issuer+`","sub":"s","jti":"j","sid":"2e7a4f5e-6c0a-4e55-9f0f-3a53c6d1a001",`+
+				`"session_exp":9000000000,"rot":0,"iat":`+itoa(now)+`,"exp":`+itoa(now+int64(c.life.Seconds()))+`,`+c.claims+`}`))
+			require.NoError(t, err)
+			_, err = h.Exchange(t.Context(), raw, rotation.Attempt{})
+			if c.want == nil {
+				assert.NoError(t, err)
+				return
+			}
+			assert.ErrorIs(t, err, c.want)
+			h.noEntries()
+		})
+	}
+}
+
 func TestR8_AnotherClientsToken(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, rotation.Options{})
