@@ -25,6 +25,8 @@ type Memory struct {
 	mu      sync.RWMutex
 	entries [ScopeIssuer + 1]*table[name, *Entry] // by scope
 	chains  *table[name, *chain]                  // by session
+
+	followers followers
 }
 
 // name is what a row is found by: an id and whose it is.
@@ -39,6 +41,7 @@ var (
 	_ Spender  = (*Memory)(nil)
 	_ Operator = (*Memory)(nil)
 	_ Barrier  = (*Memory)(nil)
+	_ Follower = (*Memory)(nil)
 )
 
 // NewMemory returns an empty store.
@@ -47,6 +50,8 @@ func NewMemory(opts MemoryOptions) *Memory {
 		policy: newPolicy(opts.SkewMargin, opts.Lifetime),
 		now:    opts.Now,
 		chains: newTable[name, *chain](),
+
+		followers: followers{},
 	}
 	if m.now == nil {
 		m.now = time.Now
@@ -139,6 +144,7 @@ func (m *Memory) write(e Entry, now time.Time) Result {
 	}
 	kept := e.clone()
 	table.put(key, &kept, e.ExpiresAt)
+	m.followers.tell(e, &kept, false)
 	return Result{Entry: e, Outcome: outcome}
 }
 

@@ -39,13 +39,16 @@ func (m *Memory) Reinstate(ctx context.Context, scope Scope, issuer, id string) 
 		return Entry{}, ErrNotFound
 	case e.Revoked == nil:
 		return Entry{}, ErrSpent
-	case e.Rotated == nil:
+	}
+	if e.Rotated == nil {
 		table.drop(key)
+		m.followers.tell(*e, nil, true)
 		return Entry{}, nil
 	}
 	left := *e
 	left.Revoked = nil
 	table.rows[key].value = &left
+	m.followers.tell(left, &left, true)
 	return left.clone(), nil
 }
 

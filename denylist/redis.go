@@ -60,6 +60,7 @@ var (
 	_ Operator  = (*Redis)(nil)
 	_ Inspector = (*Redis)(nil)
 	_ Barrier   = (*Redis)(nil)
+	_ Follower  = (*Redis)(nil)
 )
 
 // NewRedis returns a store on client, which must have been made with

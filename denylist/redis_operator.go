@@ -222,10 +222,15 @@ func (r *Redis) membersOf(ctx context.Context, p int, after position, n int) ([]
 // indexPosition reads a member of the index and its score.
 func indexPosition(z redis.Z) (position, error) {
 	name, ok := z.Member.(string)
-	if !ok || len(name) != len("t:")+digestLen || scopeOf(name) == 0 || name[1] != ':' {
+	if !ok || !validMember(name) {
 		return position{}, fmt.Errorf("%w in the index: %.120q", errForeign, z.Member)
 	}
 	return position{expires: int64(z.Score), member: name}, nil
+}
+
+// validMember reports whether a text has the form of a member.
+func validMember(name string) bool {
+	return len(name) == len("t:")+digestLen && name[1] == ':' && scopeOf(name) != 0
 }
 
 // scopeOf is the scope that a member begins with; 0: none.
