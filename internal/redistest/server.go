@@ -15,7 +15,6 @@ import (
 	"strconv"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -148,19 +147,6 @@ func (s *Server) Restart() {
 	s.proc.kill()
 	if err := s.proc.start(); err != nil {
 		s.tb.Fatalf("redistest: restart: %v", err)
-	}
-}
-
-// Stop hangs the server (SIGSTOP): connections stay open, nothing answers.
-func (s *Server) Stop() { s.signal(syscall.SIGSTOP) }
-
-// Continue lets a stopped server run again (SIGCONT).
-func (s *Server) Continue() { s.signal(syscall.SIGCONT) }
-
-func (s *Server) signal(sig os.Signal) {
-	s.tb.Helper()
-	if err := s.proc.cmd.Process.Signal(sig); err != nil {
-		s.tb.Fatalf("redistest: %v: %v", sig, err)
 	}
 }
 
