@@ -45,10 +45,10 @@ func TestR14_OutagesAnswerCannotTell(t *testing.T) {
 		{
 			"read-only",
 			func(t *testing.T, f *fleet) {
-				require.NoError(t, f.redis.Client().SlaveOf(context.Background(), "127.0.0.1", "1").Err())
+				require.NoError(t, f.redis.Client().ReplicaOf(context.Background(), "127.0.0.1", "1").Err())
 			},
 			func(t *testing.T, f *fleet) {
-				require.NoError(t, f.redis.Client().SlaveOf(context.Background(), "NO", "ONE").Err())
+				require.NoError(t, f.redis.Client().ReplicaOf(context.Background(), "NO", "ONE").Err())
 			},
 		},
 		{
