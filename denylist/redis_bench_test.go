@@ -8,6 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
 	"github.com/rescindhq/rescind/denylist"
 	"github.com/rescindhq/rescind/internal/redistest"
 )
@@ -61,4 +64,36 @@ func turn(b *testing.B, goroutines, n int, call func(context.Context) error) tim
 	}
 	all.Wait()
 	return time.Since(start)
+}
+
+// BenchmarkRedisCheck_Hung shows how long a check waits for a Redis that does
+// not answer, with the default deadline of 50 ms: alone, and 64 at once.
+func BenchmarkRedisCheck_Hung(b *testing.B) {
+	server := redistest.Start(b)
+	store, err := denylist.NewRedis(open(b, server.URL()), denylist.RedisOptions{Prefix: server.Prefix()})
+	require.NoError(b, err)
+	token := denylist.Token{Issuer: "https://issuer.example", ID: "a", ExpiresAt: time.Now().Add(time.Hour)}
+	require.NoError(b, store.Check(b.Context(), token))
+	server.Stop()
+	defer server.Continue()
+
+	for _, goroutines := range []int{1, 64} {
+		b.Run(fmt.Sprintf("goroutines=%d", goroutines), func(b *testing.B) {
+			var slowest time.Duration
+			for b.Loop() {
+				took := make([]time.Duration, goroutines)
+				var all sync.WaitGroup
+				for i := range took {
+					all.Go(func() {
+						start := time.Now()
+						assert.ErrorIs(b, store.Check(b.Context(), token), denylist.ErrUnavailable)
+						took[i] = time.Since(start)
+					})
+				}
+				all.Wait()
+				slowest = max(slowest, slices.Max(took))
+			}
+			b.ReportMetric(float64(slowest.Milliseconds()), "slowest-ms")
+		})
+	}
 }
