@@ -1,83 +1,47 @@
 package denylist
 
-import "context"
+import (
+	"context"
+	"errors"
+	"time"
+)
 
-// Follower is a store that tells people what changes. Find it by type
-// assertion; Memory and Redis have it.
+// Follower is a store that tells what changes. Find it by type assertion;
+// Memory and Redis have it.
 type Follower interface {
-	// Follow calls fn for each change that is written from now on, in the
-	// order of each partition, until fn returns an error, ctx ends or the
-	// store cannot tell, and returns why. A change may be seen a moment late,
-	// and of several to one entry each shows how it stands after the last: ask
-	// Check whether a token is good.
-	Follow(ctx context.Context, fn func(Change) error) error
+	// Position is where a store stands now: Follow tells what comes after it.
+	Position(ctx context.Context) (string, error)
+	// Follow calls fn for every change after a position (empty: from now on),
+	// each once, until ctx ends, fn fails or the store cannot go on, and
+	// returns why. Changes come in the order in which they were written, with
+	// 16 partitions in that of each partition. What merely expires is no
+	// change. Nothing of it outlives the call.
+	//
+	// ErrGap: changes were missed, or this is no position of this store. Its
+	// reader has to list the denylist again. ErrUnavailable: the store cannot
+	// tell; go on from the position of the last change.
+	Follow(ctx context.Context, after string, fn func(Change) error) error
 }
 
-// Change is one change of the denylist.
+// ErrGap: not all changes after a position can be told. Some are forgotten, or
+// the denylist itself is.
+var ErrGap = errors.New("denylist: changes were missed")
+
+// Change is one change of the denylist: how an entry stood after it.
 type Change struct {
-	Scope  Scope
-	Digest string // names the entry, also where nothing is left of it
-	// Entry is how the entry stands. Nil: nothing is left of it.
-	Entry      *Entry
-	Reinstated bool // an operator took back the revoked half
-	Missed     bool // changes before this one were not seen
-}
+	Position string // behind this change
+	At       time.Time
+	Scope    Scope
+	Digest   string // of issuer and id: what names the entry in Redis
 
-// followers are those that follow a Memory. Its owner's lock guards them.
-type followers map[*follower]struct{}
+	Revoked    bool      // it has a revoked half
+	Cutoff     time.Time // of that half, in wide scopes
+	Reinstated bool      // an operator took the revoked half back
+	// EffectiveFrom is when the rotated half begins to deny; zero: it has none.
+	EffectiveFrom time.Time
+	ExpiresAt     time.Time
 
-// followLag is how many changes one that follows may be behind.
-const followLag = 256
-
-type follower struct {
-	changes chan Change
-	missed  bool // the channel was full
-}
-
-// tell says to everyone who follows how an entry stands now (nil: nothing is
-// left of it). It waits for nobody.
-func (fs followers) tell(of Entry, now *Entry, reinstated bool) {
-	if len(fs) == 0 {
-		return
-	}
-	c := Change{Scope: of.Scope, Digest: digest(of.Issuer, of.ID), Reinstated: reinstated}
-	for f := range fs {
-		if now != nil {
-			own := now.clone()
-			c.Entry = &own
-		}
-		c.Missed = f.missed
-		select {
-		case f.changes <- c:
-			f.missed = false
-		default:
-			f.missed = true
-		}
-	}
-}
-
-// Follow implements [Follower].
-func (m *Memory) Follow(ctx context.Context, fn func(Change) error) error {
-	if err := interrupted(ctx); err != nil {
-		return err
-	}
-	f := &follower{changes: make(chan Change, followLag)}
-	m.mu.Lock()
-	m.followers[f] = struct{}{}
-	m.mu.Unlock()
-	defer func() {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		delete(m.followers, f)
-	}()
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case c := <-f.changes:
-			if err := fn(c); err != nil {
-				return err
-			}
-		}
-	}
+	// Entry is the entry as it stands when the change is told, which may be
+	// after the next one. Nil: it is gone.
+	Entry *Entry
 }

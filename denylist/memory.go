@@ -25,8 +25,7 @@ type Memory struct {
 	mu      sync.RWMutex
 	entries [ScopeIssuer + 1]*table[name, *Entry] // by scope
 	chains  *table[name, *chain]                  // by session
-
-	followers followers
+	log     changeLog
 }
 
 // name is what a row is found by: an id and whose it is.
@@ -50,8 +49,7 @@ func NewMemory(opts MemoryOptions) *Memory {
 		policy: newPolicy(opts.SkewMargin, opts.Lifetime),
 		now:    opts.Now,
 		chains: newTable[name, *chain](),
-
-		followers: followers{},
+		log:    newChangeLog(),
 	}
 	if m.now == nil {
 		m.now = time.Now
@@ -144,7 +142,7 @@ func (m *Memory) write(e Entry, now time.Time) Result {
 	}
 	kept := e.clone()
 	table.put(key, &kept, e.ExpiresAt)
-	m.followers.tell(e, &kept, false)
+	m.log.add(logged{at: now, entry: &kept})
 	return Result{Entry: e, Outcome: outcome}
 }
 

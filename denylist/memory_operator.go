@@ -32,23 +32,22 @@ func (m *Memory) Reinstate(ctx context.Context, scope Scope, issuer, id string) 
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	table, key := m.entries[scope], name{issuer, id}
-	e, ok := table.get(key, m.clock())
+	table, key, now := m.entries[scope], name{issuer, id}, m.clock()
+	e, ok := table.get(key, now)
 	switch {
 	case !ok:
 		return Entry{}, ErrNotFound
 	case e.Revoked == nil:
 		return Entry{}, ErrSpent
 	}
-	if e.Rotated == nil {
-		table.drop(key)
-		m.followers.tell(*e, nil, true)
-		return Entry{}, nil
-	}
 	left := *e
 	left.Revoked = nil
+	m.log.add(logged{at: now, entry: &left, reinstated: true})
+	if left.Rotated == nil {
+		table.drop(key)
+		return Entry{}, nil
+	}
 	table.rows[key].value = &left
-	m.followers.tell(left, &left, true)
 	return left.clone(), nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -48,6 +49,7 @@ type Redis struct {
 	pending   *pending
 	checks    *deadlines
 	authority *authority
+	waiting   atomic.Bool // one who follows waits for the next change: see mayWait
 
 	// once is true where the client sends each command once at most, so that
 	// an error says what became of it.

@@ -2,169 +2,158 @@ package denylist
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"strconv"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 )
 
+// How the log is read.
 const (
-	// followEvery is how often the log is read: for people who watch, soon
-	// enough, and a write wakes nobody.
-	followEvery = 250 * time.Millisecond
-	// followBatch is how many records are read at once.
-	followBatch = 200
+	maxRecords = 256 // at once
+	// maxBlock is how long a read waits for a change, at most: who ends Follow
+	// waits as long.
+	maxBlock = 250 * time.Millisecond
+	// logRest is what lies between two reads that waited. Each write wakes all
+	// that wait for one; so they hear of several at once.
+	logRest = 10 * time.Millisecond
 )
 
-// Follow implements [Follower]. It reads the log of each partition a few times
-// a second.
-func (r *Redis) Follow(ctx context.Context, fn func(Change) error) error {
-	if err := interrupted(ctx); err != nil {
-		return err
+// Position implements [Follower].
+func (r *Redis) Position(ctx context.Context) (string, error) {
+	at, err := r.newest(ctx)
+	if err != nil {
+		return "", err
 	}
-	logs := make([]logReader, r.keys.partitions())
-	for p := range logs {
-		logs[p].partition = p
-		if err := r.seekEnd(ctx, &logs[p]); err != nil {
-			return unavailable("follow", because(ctx, err))
-		}
-	}
-	tick := time.NewTicker(followEvery)
-	defer tick.Stop()
-	for {
-		for p := range logs {
-			if err := r.drain(ctx, &logs[p], fn); err != nil {
-				return err
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-tick.C:
-		}
-	}
+	return at.String(), nil
 }
 
-// logReader is how far a partition's log has been read.
-type logReader struct {
-	partition int
-	id        string // of the last record; empty: there was none
-	seq       uint64 // its number
-}
-
-// seekEnd goes to the end of a log.
-func (r *Redis) seekEnd(ctx context.Context, l *logReader) error {
-	ctx, cancel := context.WithTimeout(ctx, r.opts.WriteTimeout)
-	defer cancel()
-	last, err := r.client.XRevRangeN(ctx, r.keys.log(l.partition), "+", "-", 1).Result()
-	if err != nil || len(last) == 0 {
-		return err
+// Follow implements [Follower]. It reads the log, and with each read meta,
+// whose numbers show whether all was there to be read.
+func (r *Redis) Follow(ctx context.Context, after string, fn func(Change) error) error {
+	at, err := r.marksOf(ctx, after)
+	for err == nil {
+		var rest time.Duration
+		if rest, err = r.tell(ctx, at, fn); err == nil {
+			err = pause(ctx, rest)
+		}
 	}
-	rec, err := parseRecord(last[0])
-	l.id, l.seq = last[0].ID, rec.seq
 	return err
 }
 
-// drain calls fn for each record that has not been read.
-func (r *Redis) drain(ctx context.Context, l *logReader, fn func(Change) error) error {
-	for {
-		changes, err := r.next(ctx, l)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err != nil {
-			return unavailable("follow", err)
-		}
-		for _, c := range changes {
-			if err := fn(c); err != nil {
-				return err
-			}
-		}
-		if len(changes) < followBatch {
-			return nil
-		}
+// pause lasts a while, or as long as ctx does.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return interrupted(ctx)
+	case <-timer.C:
+		return interrupted(ctx)
 	}
 }
 
-// next reads the next records of a log, and how the entries stand that they
-// are about.
-func (r *Redis) next(ctx context.Context, l *logReader) ([]Change, error) {
-	ctx, cancel := context.WithTimeout(ctx, r.opts.WriteTimeout)
-	defer cancel()
-	messages, err := r.unread(ctx, l)
-	if err != nil || len(messages) == 0 {
-		return nil, err
+func (r *Redis) marksOf(ctx context.Context, position string) (marks, error) {
+	if position == "" {
+		return r.newest(ctx)
 	}
-	changes := make([]Change, len(messages))
-	members := make([]indexed, len(messages))
-	for i, m := range messages {
-		rec, err := parseRecord(m)
-		if err != nil {
-			return nil, err
-		}
-		missed := l.id != "" && rec.seq != l.seq+1
-		l.id, l.seq = m.ID, rec.seq
-		changes[i] = Change{Scope: scopeOf(rec.member), Digest: rec.member[len("t:"):], Reinstated: rec.reinstated, Missed: missed}
-		members[i] = indexed{position{member: rec.member}, l.partition}
-	}
-	return changes, r.attach(ctx, changes, members)
-}
-
-// unread are the next records. The last that was read is asked for again: a log
-// in which it is gone has been trimmed or begun anew, with lower ids perhaps,
-// so that everything in it is unread.
-func (r *Redis) unread(ctx context.Context, l *logReader) ([]redis.XMessage, error) {
-	key := r.keys.log(l.partition)
-	if l.id != "" {
-		messages, err := r.client.XRangeN(ctx, key, l.id, "+", followBatch+1).Result()
-		if err != nil {
-			return nil, err
-		}
-		if len(messages) > 0 && l.isAt(messages[0]) {
-			return messages[1:], nil
-		}
-	}
-	return r.client.XRangeN(ctx, key, "-", "+", followBatch).Result()
-}
-
-// isAt reports whether m is the last record that was read.
-func (l *logReader) isAt(m redis.XMessage) bool {
-	rec, err := parseRecord(m)
-	return err == nil && m.ID == l.id && rec.seq == l.seq
-}
-
-// attach adds the entries to the changes that are about them.
-func (r *Redis) attach(ctx context.Context, changes []Change, members []indexed) error {
-	entries, err := r.listed(ctx, 0, members)
+	at, err := parseMarks(position, r.keys.partitions())
 	if err != nil {
+		return nil, fmt.Errorf("%w: not a position of this store", ErrGap)
+	}
+	return at, interrupted(ctx)
+}
+
+// tell reads each log once, tells what is new, moves the marks behind it, and
+// says how long to rest.
+func (r *Redis) tell(ctx context.Context, at marks, fn func(Change) error) (rest time.Duration, err error) {
+	wait := max(min(r.opts.MaxStaleness/4, maxBlock), time.Millisecond)
+	rest = wait
+	block := r.mayWait(ctx, wait)
+	if block {
+		rest = min(wait, logRest)
+	}
+	looks := r.look(ctx, at, wait, block)
+	for p, look := range looks {
+		records, err := look.records(p, at[p])
+		if err != nil {
+			return 0, interruptedOr(ctx, err)
+		}
+		if len(records) == maxRecords {
+			rest = 0
+		}
+		if err := r.tellRecords(ctx, p, records, at, fn); err != nil {
+			return 0, err
+		}
+	}
+	return rest, nil
+}
+
+// mayWait reports whether a read may wait for the next change. One of those
+// who follow may: each takes a connection from those that check. And nobody
+// may be cut off by the context, which would cost the connection.
+func (r *Redis) mayWait(ctx context.Context, wait time.Duration) bool {
+	end, bounded := ctx.Deadline()
+	if r.keys.partitions() > 1 || bounded && time.Until(end) < 2*wait {
+		return false
+	}
+	return r.waiting.CompareAndSwap(false, true)
+}
+
+// interruptedOr is err, or why ctx ended where that came first.
+func interruptedOr(ctx context.Context, err error) error {
+	if ended := interrupted(ctx); ended != nil {
+		return ended
+	}
+	if errors.Is(err, ErrGap) {
 		return err
 	}
-	byMember := make(map[string]*Entry, len(entries))
-	for _, e := range entries {
-		byMember[member(e.Scope, e.Issuer, e.ID)] = &e
+	return unavailable("follow", err)
+}
+
+// tellRecords tells the records of a partition, with their entries.
+func (r *Redis) tellRecords(ctx context.Context, p int, records []logRecord, at marks, fn func(Change) error) error {
+	if len(records) == 0 {
+		return nil
 	}
-	for i, m := range members {
-		if e := byMember[m.member]; e != nil {
+	entries, err := r.entriesOf(ctx, p, records)
+	if err != nil {
+		return interruptedOr(ctx, err)
+	}
+	for _, rec := range records {
+		if err := interrupted(ctx); err != nil {
+			return err
+		}
+		at[p] = rec.mark
+		c := rec.change(at)
+		if e := entries[rec.member]; e != nil {
 			own := e.clone()
-			changes[i].Entry = &own
+			c.Entry = &own
+		}
+		if err := fn(c); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// logRecord is one record of the log: see common.lua.
-type logRecord struct {
-	seq        uint64
-	member     string
-	reinstated bool
-}
-
-func parseRecord(m redis.XMessage) (logRecord, error) {
-	text := func(field string) string { s, _ := m.Values[field].(string); return s }
-	seq, err := strconv.ParseUint(text("n"), 10, 53)
-	if err != nil || !validMember(text("m")) {
-		return logRecord{}, fmt.Errorf("%w in the log: %.120q", errForeign, m.ID)
+// entriesOf are the entries that records are about, by member.
+func (r *Redis) entriesOf(ctx context.Context, p int, records []logRecord) (map[string]*Entry, error) {
+	entries := make(map[string]*Entry, len(records))
+	var places []place
+	for _, rec := range records {
+		if _, known := entries[rec.member]; !known {
+			entries[rec.member] = nil
+			places = append(places, place{scopeOf(rec.member), p, r.keys.memberKey(p, rec.member)})
+		}
 	}
-	return logRecord{seq: seq, member: text("m"), reinstated: text("r") == "!"}, nil
+	ctx, cancel := context.WithTimeout(ctx, r.opts.WriteTimeout)
+	defer cancel()
+	found, err := r.read(ctx, places)
+	if err != nil {
+		return nil, because(ctx, err)
+	}
+	for _, e := range found {
+		entries[member(e.Scope, e.Issuer, e.ID)] = &e
+	}
+	return entries, nil
 }

@@ -8,7 +8,8 @@
 //	}
 //
 // What a store offers beside [denylist.Store] is found by type assertion and
-// tested too: [denylist.Spender], [denylist.Operator], [denylist.Barrier].
+// tested too: [denylist.Spender], [denylist.Operator], [denylist.Barrier],
+// [denylist.Follower].
 //
 // The suite sets no clock: it reads the store's own and waits a few
 // milliseconds where there is no other way.
@@ -107,6 +108,12 @@ func contract() []clause {
 		{"Operator_Counts", operators, operatorCounts},
 		{"Operator_Reinstate", operators, operatorReinstate},
 		{"Operator_EntriesAreCopies", operators, entriesAreCopies},
+		{"Follow_TellsEachChangeOnce", followers, follow},
+		{"Follow_GoesOnAfterAPosition", followers, followResumed},
+		{"Follow_Reinstated", followedOperators, followReinstated},
+		{"Follow_Exchanged", followedSpenders, followExchanged},
+		{"Follow_Live", followers, followLive},
+		{"Follow_Gap", followers, followGap},
 		{"Barrier", barriers, barrier},
 		{"Cancelled", anyStore, cancelled},
 		{"R14_CannotTell", breakables, cannotTell},
@@ -121,6 +128,9 @@ func spenders(f *fixture) bool          { return f.spender != nil }
 func operators(f *fixture) bool         { return f.operator != nil }
 func spendingOperators(f *fixture) bool { return spenders(f) && operators(f) }
 func barriers(f *fixture) bool          { return f.barrier != nil }
+func followers(f *fixture) bool         { return f.follower != nil }
+func followedOperators(f *fixture) bool { return followers(f) && operators(f) }
+func followedSpenders(f *fixture) bool  { return followers(f) && spenders(f) }
 func breakables(f *fixture) bool        { return f.Break != nil && f.Mend != nil }
 func losers(f *fixture) bool            { return f.LoseReply != nil }
 
@@ -132,6 +142,7 @@ type fixture struct {
 	spender             denylist.Spender
 	operator            denylist.Operator
 	barrier             denylist.Barrier
+	follower            denylist.Follower
 }
 
 func newFixture(t *testing.T, s Subject) *fixture {
@@ -146,5 +157,6 @@ func newFixture(t *testing.T, s Subject) *fixture {
 	f.spender, _ = s.Store.(denylist.Spender)
 	f.operator, _ = s.Store.(denylist.Operator)
 	f.barrier, _ = s.Store.(denylist.Barrier)
+	f.follower, _ = s.Store.(denylist.Follower)
 	return f
 }
