@@ -11,7 +11,7 @@ const (
 	proofLife = 20 * time.Millisecond
 	// proofYoung is when the first of them renews it, so that the others need
 	// not wait for Redis's answer.
-	proofYoung = proofLife / 4
+	proofYoung = proofLife / 10
 )
 
 // authority decides which reads prove, by a write that changes nothing, that
