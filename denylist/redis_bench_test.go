@@ -32,7 +32,7 @@ func BenchmarkRedisCheck(b *testing.B) {
 
 	for _, goroutines := range []int{1, 64, 256} {
 		b.Run(fmt.Sprintf("goroutines=%d", goroutines), func(b *testing.B) {
-			calls := 10_000 / goroutines * goroutines
+			calls := 20_000 / goroutines * goroutines
 			var ratios []float64
 			var checks time.Duration
 			for b.Loop() { // one pair of turns
