@@ -20,7 +20,7 @@ const (
 	// maxAnswer is the most bytes that an answer of the admin API may have: a
 	// page of a thousand entries with the longest ids and reasons.
 	maxAnswer = 4 << 20
-	// remotePatience is how long a command waits for a server.
+	// remotePatience is how long a command waits for a server, beside a barrier.
 	remotePatience = 30 * time.Second
 )
 
@@ -77,7 +77,8 @@ func (a adminAPI) do(ctx context.Context, method, path string, body, into any) e
 	req.Header.Set("Authorization", "Bearer "+a.token)
 	res, err := a.client.Do(req)
 	if err != nil {
-		return fmt.Errorf("%w: %w", unknown, err)
+		return (&failure{code: exitCannotTell, err: fmt.Errorf("%w: %w", unknown, err)}).
+			hint("is the server up, and is %s its admin listener?", a.base)
 	}
 	defer res.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))

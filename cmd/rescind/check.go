@@ -120,6 +120,9 @@ func reinstateCommand(fs *pflag.FlagSet) action {
 		case left.Scope.Valid():
 			c.say("the revocation is gone; that the token was exchanged stands")
 		}
+		if n.scope == denylist.ScopeIssuer {
+			n.id = issuer
+		}
 		_, err = fmt.Fprintf(c.stdout, "reinstated %s %s\n", n.scope, printable(n.id))
 		return err
 	}

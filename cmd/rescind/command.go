@@ -123,8 +123,12 @@ func flagError(cmd command, err error) error {
 		if unknown.GetSpecifiedShortnames() != "" {
 			dashes = "-"
 		}
-		return usageError("%s: unknown flag %s%s", cmd.name, dashes, unknown.GetSpecifiedName()).
+		f := usageError("%s: unknown flag %s%s", cmd.name, dashes, unknown.GetSpecifiedName()).
 			hint("run rescind help for what %s takes", cmd.name)
+		if cmd.positional != nil {
+			f.hint("what begins with - but is no flag goes last, behind --: rescind %s [flags] -- %s", cmd.name, strings.Join(cmd.positional, " "))
+		}
+		return f
 	case errors.As(err, &invalid):
 		return usageError("--%s %q: %w", invalid.GetFlag().Name, invalid.GetValue(), cause(invalid.Unwrap()))
 	case errors.As(err, &missing):

@@ -98,6 +98,9 @@ func redisTrouble(err error) error {
 	if errors.Is(err, denylist.ErrUnfit) {
 		return (&failure{code: exitUsage, err: err}).hint("this Redis, or these settings, cannot keep a denylist; asking again does not help")
 	}
+	if redis.IsAuthError(err) {
+		return (&failure{code: exitCannotTell, err: err}).hint("RESCIND_REDIS_PASSWORD, or the file that RESCIND_REDIS_PASSWORD_FILE names, must have this Redis's password")
+	}
 	return (&failure{code: exitCannotTell, err: err}).hint("is Redis up, and may this user run INFO, TIME and scripts there?")
 }
 

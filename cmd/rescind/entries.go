@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/rescindhq/rescind/denylist"
@@ -48,17 +49,27 @@ func rowsOf(entries []denylist.Entry) []entryRow {
 	return rows
 }
 
-// printEntries answers with a table of entries.
+// printEntries answers with a table of entries. It names their issuers where
+// there are several: an id is one entry for each issuer.
 func (c *call) printEntries(entries []denylist.Entry) error {
+	heading := []string{"SCOPE", "ID", "WHY", "SINCE", "UNTIL"}
+	several := slices.ContainsFunc(entries, func(e denylist.Entry) bool { return e.Issuer != entries[0].Issuer })
+	if several {
+		heading = append(heading, "ISSUER")
+	}
 	rows := make([][]string, 0, len(entries))
 	for _, e := range entries {
 		id := e.ID
 		if e.Scope == denylist.ScopeIssuer {
 			id = e.Issuer
 		}
-		rows = append(rows, []string{e.Scope.String(), id, because(e), instant(effective(e)), instant(e.ExpiresAt)})
+		row := []string{e.Scope.String(), id, because(e), instant(effective(e)), instant(e.ExpiresAt)}
+		if several {
+			row = append(row, e.Issuer)
+		}
+		rows = append(rows, row)
 	}
-	return c.printTable([]string{"SCOPE", "ID", "WHY", "SINCE", "UNTIL"}, rows)
+	return c.printTable(heading, rows)
 }
 
 // because says in a word or two why an entry denies.

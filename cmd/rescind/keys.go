@@ -94,7 +94,7 @@ func keysRetire(fs *pflag.FlagSet) action {
 
 func keysJWKS(*pflag.FlagSet) action {
 	return func(_ context.Context, c *call) error {
-		ring, err := c.openRing()
+		ring, err := c.openKeys()
 		if err != nil {
 			return err
 		}

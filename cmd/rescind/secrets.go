@@ -43,6 +43,10 @@ func adminToken(getenv func(string) string) (string, error) {
 		return "", usageError("RESCIND_ADMIN_TOKEN has %d characters: want at least %d", len(token), minAdminToken).
 			hint("make one with: openssl rand -hex 32")
 	}
+	if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return "", usageError("RESCIND_ADMIN_TOKEN is not one line of printable ASCII without spaces").
+			hint("make one with: openssl rand -hex 32")
+	}
 	return token, nil
 }
 

@@ -44,6 +44,9 @@ func (s *settings) load(all *pflag.FlagSet, configPath string, getenv func(strin
 				err = usageError("%s: %w", s.origin[f.Name], cause(e))
 			}
 		}
+		if f.Value.String() == "" { // as a variable: --issuer "$ISSUER" names none where there is none
+			delete(s.origin, f.Name)
+		}
 	})
 	return err
 }
@@ -127,7 +130,7 @@ func wantedType(f *pflag.Flag) string {
 	case "bool":
 		return "boolean"
 	case "int":
-		return "number"
+		return "whole number"
 	case "duration":
 		return `string such as "10s"`
 	}

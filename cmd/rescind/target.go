@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+
 	"github.com/spf13/pflag"
 
 	"github.com/rescindhq/rescind/denylist"
@@ -13,10 +15,26 @@ type target struct {
 }
 
 func (t *target) flags(fs *pflag.FlagSet) {
-	fs.StringVar(&t.jti, "jti", "", "")
-	fs.StringVar(&t.sid, "sid", "", "")
-	fs.StringVar(&t.sub, "sub", "", "")
+	fs.Var(idValue{&t.jti}, "jti", "")
+	fs.Var(idValue{&t.sid}, "sid", "")
+	fs.Var(idValue{&t.sub}, "sub", "")
 	fs.BoolVar(&t.issuerWide, "issuer-wide", false, "")
+}
+
+// idValue is an id as a flag (pflag.Value). It refuses an empty one: where a
+// script's variable is not set, --sub "$USER" must not come to mean less, or
+// something else, than it says.
+type idValue struct{ to *string }
+
+func (v idValue) Type() string   { return "id" }
+func (v idValue) String() string { return *v.to }
+
+func (v idValue) Set(text string) error {
+	if text == "" {
+		return errors.New("an id is not empty")
+	}
+	*v.to = text
+	return nil
 }
 
 // named is one entry's name.
