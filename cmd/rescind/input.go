@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -17,9 +18,34 @@ const (
 	maxPassword   = 1 << 10
 )
 
+// errInterrupted is what reading ends with when the command is told to end.
+var errInterrupted = errors.New("interrupted")
+
+// untilDone is read, but ends with ctx: nothing else wakes a read from standard
+// input, and whoever presses Ctrl-C at a prompt wants to leave. The read that
+// is left behind ends with the process.
+func untilDone[T any](ctx context.Context, read func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		value, err := read()
+		done <- result{value, err}
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+		var none T
+		return none, errInterrupted
+	}
+}
+
 // readToken reads a token from a file, or from standard input where path is
 // empty or "-".
-func (c *call) readToken(path string) (string, error) {
+func (c *call) readToken(ctx context.Context, path string) (string, error) {
 	in := c.stdin
 	if path != "" && path != "-" {
 		f, err := os.Open(path)
@@ -31,8 +57,11 @@ func (c *call) readToken(path string) (string, error) {
 	} else if _, ok := terminal(in); ok {
 		c.say("paste the token and press Enter, then Ctrl-D")
 	}
-	data, err := io.ReadAll(io.LimitReader(in, maxTokenInput))
-	if err != nil {
+	data, err := untilDone(ctx, func() ([]byte, error) { return io.ReadAll(io.LimitReader(in, maxTokenInput)) })
+	switch {
+	case err != nil && in != c.stdin && !errors.Is(err, errInterrupted):
+		return "", usageError("--token-file: %w", err)
+	case err != nil:
 		return "", cannotTell("reading the token: %w", err)
 	}
 	token := strings.TrimSpace(string(data))
@@ -44,11 +73,11 @@ func (c *call) readToken(path string) (string, error) {
 
 // readPassword reads a password from standard input, or asks for it twice at a
 // terminal without showing it.
-func (c *call) readPassword() (string, error) {
+func (c *call) readPassword(ctx context.Context) (string, error) {
 	if fd, ok := terminal(c.stdin); ok {
-		return c.askPassword(fd)
+		return c.askPassword(ctx, fd)
 	}
-	data, err := io.ReadAll(io.LimitReader(c.stdin, maxPassword+1))
+	data, err := untilDone(ctx, func() ([]byte, error) { return io.ReadAll(io.LimitReader(c.stdin, maxPassword+1)) })
 	if err != nil {
 		return "", cannotTell("reading the password: %w", err)
 	}
@@ -64,11 +93,18 @@ func (c *call) readPassword() (string, error) {
 	return password, nil
 }
 
-func (c *call) askPassword(fd int) (string, error) {
+func (c *call) askPassword(ctx context.Context, fd int) (string, error) {
+	before, err := term.GetState(fd)
+	if err != nil {
+		return "", cannotTell("reading the password: %w", err)
+	}
 	once := func(prompt string) (string, error) {
 		fmt.Fprint(c.stderr, prompt)
-		password, err := term.ReadPassword(fd)
+		password, err := untilDone(ctx, func() ([]byte, error) { return term.ReadPassword(fd) })
 		fmt.Fprintln(c.stderr)
+		if errors.Is(err, errInterrupted) {
+			err = errors.Join(err, term.Restore(fd, before)) // what is typed next is to be seen
+		}
 		return string(password), err
 	}
 	first, err := once("password: ")

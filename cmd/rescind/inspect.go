@@ -18,8 +18,8 @@ import (
 // be used as a token.
 func tokenInspect(fs *pflag.FlagSet) action {
 	tokenFile := fs.String("token-file", "", "")
-	return func(_ context.Context, c *call) error {
-		raw, err := c.readToken(*tokenFile)
+	return func(ctx context.Context, c *call) error {
+		raw, err := c.readToken(ctx, *tokenFile)
 		if err != nil {
 			return err
 		}

@@ -15,6 +15,8 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// From the first signal on the next one ends the process at once.
+	context.AfterFunc(ctx, stop)
 	code := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}, os.Getenv)
 	stop()
 	os.Exit(code)
@@ -30,8 +32,8 @@ type streams struct {
 // run runs one command and returns its exit code.
 func run(ctx context.Context, args []string, std streams, getenv func(string) string) int {
 	if wantsHelp(args) {
-		_, _ = io.WriteString(std.stdout, usageText)
-		return exitDone
+		_, err := io.WriteString(std.stdout, usageText)
+		return report(std.stderr, err)
 	}
 	c, err := prepare(args, std, getenv)
 	if err == nil {

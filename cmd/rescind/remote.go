@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/rescindhq/rescind/denylist"
 )
@@ -26,8 +27,11 @@ var (
 
 // remoteStats is what the commands read of GET /v1/stats.
 type remoteStats struct {
-	Issuer  string           `json:"issuer"`
-	Entries map[string]int64 `json:"entries"`
+	Issuer     string           `json:"issuer"`
+	Entries    map[string]int64 `json:"entries"`
+	Inspection struct {
+		MaxStalenessMS int64 `json:"max_staleness_ms"`
+	} `json:"inspection"`
 }
 
 // openRemote asks the server for its state first: a 404 of whatever else
@@ -89,7 +93,9 @@ func (r *remote) post(ctx context.Context, body revokeRequest) (denylist.Result,
 			Outcome string `json:"outcome"`
 		} `json:"receipt"`
 	}
-	body.Barrier = r.barrier
+	if body.Barrier = r.barrier; r.barrier { // which takes as long as the fleet may lag (R16)
+		r.client.Timeout = remotePatience + time.Duration(r.stats.Inspection.MaxStalenessMS)*time.Millisecond
+	}
 	if err := r.do(ctx, http.MethodPost, "/v1/revocations", body, &answer); err != nil {
 		return denylist.Result{}, err
 	}

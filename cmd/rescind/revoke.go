@@ -91,9 +91,12 @@ func (c *call) revokeToken(ctx context.Context, list *denylister, path string, t
 		return usageError("a token has no cutoff").hint("--cutoff goes with --sub and --issuer-wide")
 	}
 	if r, ok := list.Store.(*remote); ok {
-		raw, err := c.readToken(path)
+		raw, err := c.readToken(ctx, path)
 		if err != nil {
 			return err
+		}
+		if len(raw) > maxInspected {
+			return refused("nothing was revoked: the token has more than %d bytes", maxInspected)
 		}
 		r.barrier = terms.barrier
 		result, err := r.revokeToken(ctx, raw, terms)
@@ -103,7 +106,7 @@ func (c *call) revokeToken(ctx context.Context, list *denylister, path string, t
 	if err != nil {
 		return err
 	}
-	raw, err := c.readToken(path)
+	raw, err := c.readToken(ctx, path)
 	if err != nil {
 		return err
 	}

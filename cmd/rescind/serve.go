@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"net"
+	"os"
 	"syscall"
 	"time"
 
@@ -16,8 +18,13 @@ import (
 	"github.com/rescindhq/rescind/verifier"
 )
 
-// inspectEvery is how often a server looks whether its Redis is still fit.
-const inspectEvery = time.Minute
+const (
+	// inspectEvery is how often a server looks whether its Redis is still fit.
+	inspectEvery = time.Minute
+	// drainTime is how long a server that was told to end still accepts, with
+	// readiness dropped: what sends it requests needs a moment to hear of that.
+	drainTime = time.Second
+)
 
 func serveCommand(*pflag.FlagSet) action {
 	return func(ctx context.Context, c *call) error {
@@ -69,6 +76,10 @@ func (c *call) redisHouse(ctx context.Context, token string) (*house, error) {
 	}
 	h := &house{ring: ring, adminToken: token}
 	if c.set("users") { // no users, no login route
+		// One that is not there yet is more likely the wrong path: nobody could log in.
+		if _, err := os.Stat(c.users); err != nil {
+			return nil, usageError("%s: %w", c.origin["users"], err).hint("make it with: rescind users add NAME --users FILE")
+		}
 		if h.login, err = c.openUsers(); err != nil {
 			return nil, err
 		}
@@ -130,20 +141,37 @@ func (h *house) serve(ctx context.Context, c *call) error {
 		TLSCert:    c.tlsCert,
 		TLSKey:     c.tlsKey,
 		Tasks:      h.tasks(),
+		DrainTime:  c.drainTime(),
 		Logger:     c.logger(),
 		Version:    thisBuild().Version,
 	})
 	if err != nil {
 		return usageError("%w", err)
 	}
-	err = srv.Run(ctx, func(addr, adminAddr string) { c.announce(h, addr, adminAddr) })
+	return servingTrouble(srv.Run(ctx, func(addr, adminAddr string) { c.announce(h, addr, adminAddr) }))
+}
+
+// servingTrouble tells what the machine refused from what the settings say.
+func servingTrouble(err error) error {
+	var network *net.OpError
+	var machine syscall.Errno
 	switch {
+	case err == nil:
+		return nil
 	case errors.Is(err, syscall.EADDRINUSE):
 		return refused("%w", err).hint("--addr and --admin-addr choose other ports; 0 is any that is free")
-	case err != nil:
+	case errors.As(err, &network) && errors.As(err, &machine):
 		return refused("%w", err)
 	}
-	return nil
+	return usageError("%w", err)
+}
+
+// drainTime is 0 at a terminal, where nobody balances load and somebody waits.
+func (c *call) drainTime() time.Duration {
+	if _, ok := terminal(c.stderr); ok {
+		return 0
+	}
+	return drainTime
 }
 
 // tasks are what the server does beside serving: it looks whether Redis is

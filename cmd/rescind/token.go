@@ -59,7 +59,7 @@ func tokenRotate(fs *pflag.FlagSet) action {
 			return err
 		}
 		defer done()
-		raw, err := c.readToken(*tokenFile)
+		raw, err := c.readToken(ctx, *tokenFile)
 		if err != nil {
 			return err
 		}
@@ -124,7 +124,7 @@ func tokenVerify(fs *pflag.FlagSet) action {
 		if err != nil {
 			return usageError("%w", err)
 		}
-		raw, err := c.readToken(*tokenFile)
+		raw, err := c.readToken(ctx, *tokenFile)
 		if err != nil {
 			return err
 		}

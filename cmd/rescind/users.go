@@ -26,12 +26,12 @@ func (c *call) openUsers() (*server.Users, error) {
 
 func usersAdd(fs *pflag.FlagSet) action {
 	scope := fs.StringSlice("scope", nil, "")
-	return func(_ context.Context, c *call) error {
+	return func(ctx context.Context, c *call) error {
 		users, err := c.openUsers()
 		if err != nil {
 			return err
 		}
-		password, err := c.readPassword()
+		password, err := c.readPassword(ctx)
 		if err != nil {
 			return err
 		}
@@ -63,7 +63,7 @@ func usersPasswd(*pflag.FlagSet) action {
 			return err
 		}
 		defer list.close()
-		password, err := c.readPassword()
+		password, err := c.readPassword(ctx)
 		if err != nil {
 			return err
 		}
