@@ -28,7 +28,7 @@ type denylister struct {
 func (c *call) openDenylist(ctx context.Context) (*denylister, error) {
 	switch {
 	case c.redis != "" && c.server != "":
-		return nil, usageError("%s and %s both name a denylist", c.origin["redis"], c.origin["server"]).hint("name one of them")
+		return nil, c.twoDenylists()
 	case c.redis != "":
 		return c.openRedis(ctx)
 	case c.server != "":
@@ -36,6 +36,10 @@ func (c *call) openDenylist(ctx context.Context) (*denylister, error) {
 	}
 	return nil, usageError("no denylist: neither --redis nor --server is named").
 		hint("--redis URL asks Redis itself; --server URL asks a server's admin API with RESCIND_ADMIN_TOKEN")
+}
+
+func (c *call) twoDenylists() error {
+	return usageError("%s and %s both name a denylist", c.origin["redis"], c.origin["server"]).hint("name one of them")
 }
 
 // openRedis opens the store and refuses one that is not fit (R17).

@@ -115,11 +115,11 @@ func tokenVerify(fs *pflag.FlagSet) action {
 		if err != nil {
 			return err
 		}
-		ask, done, err := c.denylistOrNone(ctx)
+		ask, err := c.denylistOrNone()
 		if err != nil {
 			return err
 		}
-		defer done()
+		defer ask.done()
 		v, err := verifier.New(ask, []verifier.Issuer{trusted}, verifier.Options{Leeway: c.leeway})
 		if err != nil {
 			return usageError("%w", err)
@@ -136,20 +136,37 @@ func tokenVerify(fs *pflag.FlagSet) action {
 // errNotAsked is what a denylist that nobody named answers: it cannot tell.
 var errNotAsked = fmt.Errorf("the denylist was not asked: %w", denylist.ErrUnavailable)
 
-// unasked is that denylist.
-type unasked struct{}
+// lateDenylist is opened by the first check: a token that is refused for
+// anything else causes no Redis command, not even an inspection (R1).
+type lateDenylist struct {
+	open func(context.Context) (*denylister, error)
+	list *denylister
+}
 
-func (unasked) Check(context.Context, denylist.Token) error { return errNotAsked }
+func (l *lateDenylist) Check(ctx context.Context, t denylist.Token) (err error) {
+	if l.list == nil {
+		if l.list, err = l.open(ctx); err != nil {
+			return err
+		}
+	}
+	return l.list.Check(ctx, t)
+}
 
-func (c *call) denylistOrNone(ctx context.Context) (verifier.Denylist, func(), error) {
-	if c.redis == "" && c.server == "" {
-		return unasked{}, func() {}, nil
+func (l *lateDenylist) done() {
+	if l.list != nil {
+		l.list.close()
 	}
-	list, err := c.openDenylist(ctx)
-	if err != nil {
-		return nil, nil, err
+}
+
+func (c *call) denylistOrNone() (*lateDenylist, error) {
+	late := &lateDenylist{open: c.openDenylist}
+	switch {
+	case c.redis == "" && c.server == "":
+		late.open = func(context.Context) (*denylister, error) { return nil, errNotAsked }
+	case c.redis != "" && c.server != "":
+		return nil, c.twoDenylists()
 	}
-	return list, list.close, nil
+	return late, nil
 }
 
 func (c *call) printVerified(claims verifier.Claims, err error) error {
