@@ -72,6 +72,9 @@ var ownRefusals = []struct {
 	{ErrBusy, verifier.Refusal{
 		Status: http.StatusTooManyRequests, Code: "rate_limited", RetryAfter: 1,
 		Description: "Too many logins at once."}},
+	{errStreams, verifier.Refusal{
+		Status: http.StatusTooManyRequests, Code: "rate_limited", RetryAfter: 5,
+		Description: "Too many streams of events at once."}},
 	{rotation.ErrTooOften, verifier.Refusal{
 		Status: http.StatusTooManyRequests, Code: "rate_limited", RetryAfter: 5,
 		Description: "The session has been renewed too often."}},

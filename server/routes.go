@@ -22,6 +22,7 @@ const (
 
 	routeRevocations = "/v1/revocations"
 	routeRevocation  = "/v1/revocations/{scope}/{id}"
+	routeEvents      = "/v1/events"
 	routeStats       = "/v1/stats"
 	routeMetrics     = "/metrics"
 	routeConsole     = "/"

@@ -43,6 +43,7 @@ func (s *Server) Run(ctx context.Context, ready func(addr, adminAddr string)) er
 		return err
 	}
 	s.draining.Store(false)
+	s.streams.admit()
 	group, running := errgroup.WithContext(ctx)
 	for _, l := range listeners {
 		group.Go(l.serve)
@@ -120,10 +121,12 @@ func (l listener) serve() error {
 	return fmt.Errorf("server: %w", err)
 }
 
-// shutDown drops readiness, lets load balancers see it, stops accepting and
-// waits for the requests in flight. What is not done by then is cut off.
+// shutDown drops readiness, ends the streams, lets load balancers see it, stops
+// accepting and waits for the requests in flight. What is not done by then is
+// cut off.
 func (s *Server) shutDown(listeners []listener) {
 	s.draining.Store(true)
+	s.streams.end()
 	time.Sleep(s.opts.DrainTime)
 	ctx, cancel := context.WithTimeout(context.Background(), s.opts.ShutdownTime)
 	defer cancel()

@@ -96,6 +96,7 @@ type Server struct {
 	started    time.Time
 	draining   atomic.Bool
 	loginState changes // of the Authenticator's Health
+	streams    streams
 
 	main, admin http.Handler
 }

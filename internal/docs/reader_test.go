@@ -280,8 +280,12 @@ func TestDocumentedRights(t *testing.T) {
 	assert.NoError(t, err)
 	_, err = store.Counts(t.Context())
 	assert.NoError(t, err)
+	at, err := store.Position(t.Context())
+	assert.NoError(t, err)
 	revoke(t, store, denylist.ScopeSubject, denylist.Token{Issuer: "i", Subject: "u"}, time.Time{})
 	_, err = store.Reinstate(t.Context(), denylist.ScopeSubject, "i", "u")
 	assert.NoError(t, err)
+	told := errors.New("told")
+	assert.ErrorIs(t, store.Follow(t.Context(), at, func(denylist.Change) error { return told }), told)
 	assert.NoError(t, store.Barrier(t.Context()))
 }
