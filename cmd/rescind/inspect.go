@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf16"
 
 	"github.com/spf13/pflag"
 )
@@ -105,10 +106,10 @@ func escape(text string) string {
 		switch {
 		case r == '\n' || unicode.IsPrint(r):
 			b.WriteRune(r)
-		case r > 0xffff:
-			b.WriteRune(unicode.ReplacementChar)
 		default:
-			fmt.Fprintf(&b, "\\u%04x", r)
+			for _, unit := range utf16.AppendRune(nil, r) {
+				fmt.Fprintf(&b, "\\u%04x", unit)
+			}
 		}
 	}
 	return b.String()

@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"strings"
 	"testing"
 	"unicode"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // Whatever a token holds, what is shown of it drives no terminal.
@@ -33,4 +35,17 @@ func FuzzInspect(f *testing.F) {
 			}
 		}
 	})
+}
+
+// What could drive a terminal is escaped in JSON as well, and means the same.
+func TestJSONDrivesNoTerminal(t *testing.T) {
+	t.Parallel()
+	id := "\x1b[2J\u009b2J\x7f\u202e\U000e0041é\U0001f511 <&>"
+	var stdout bytes.Buffer
+	c := &call{streams: streams{stdout: &stdout}}
+	require.NoError(t, c.printJSON(map[string]string{"id": id}))
+	assert.Equal(t, "{\n  \"id\": \"\\u001b[2J\\u009b2J\\u007f\\u202e\\udb40\\udc41é🔑 <&>\"\n}\n", stdout.String())
+	var back map[string]string
+	require.NoError(t, json.Unmarshal(stdout.Bytes(), &back))
+	assert.Equal(t, id, back["id"])
 }

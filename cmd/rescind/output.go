@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -21,12 +22,18 @@ func instant(t time.Time) string {
 	return t.UTC().Format(instantLayout)
 }
 
-// printJSON answers with one JSON value.
+// printJSON answers with one JSON value, which people look at too: what could
+// drive a terminal is escaped, beyond what JSON asks for.
 func (c *call) printJSON(value any) error {
-	enc := json.NewEncoder(c.stdout)
+	var out strings.Builder
+	enc := json.NewEncoder(&out)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	return enc.Encode(value)
+	if err := enc.Encode(value); err != nil {
+		return err
+	}
+	_, err := io.WriteString(c.stdout, escape(out.String()))
+	return err
 }
 
 // printTable answers with aligned columns under a heading.

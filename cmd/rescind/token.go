@@ -31,7 +31,7 @@ func tokenIssue(fs *pflag.FlagSet) action {
 		if *sub == "" {
 			return usageError("missing --sub").hint("whom the tokens are for: an id, never a login name")
 		}
-		sessions, done, err := c.openRedisSessions(ctx)
+		sessions, done, err := c.openRedisSessions(ctx, *only)
 		if err != nil {
 			return err
 		}
@@ -54,7 +54,7 @@ func tokenRotate(fs *pflag.FlagSet) action {
 	client := fs.String("client-id", "", "")
 	only := onlyFlag(fs)
 	return func(ctx context.Context, c *call) error {
-		sessions, done, err := c.openRedisSessions(ctx)
+		sessions, done, err := c.openRedisSessions(ctx, *only)
 		if err != nil {
 			return err
 		}
@@ -87,7 +87,10 @@ func onlyFlag(fs *pflag.FlagSet) *string {
 
 // openRedisSessions opens sessions in Redis: minting needs its clock, and an
 // exchange its chain.
-func (c *call) openRedisSessions(ctx context.Context) (*rotation.Sessions, func(), error) {
+func (c *call) openRedisSessions(ctx context.Context, only string) (*rotation.Sessions, func(), error) {
+	if only == "refresh" && c.style == "single" { // found out later, the token would be spent and its successor lost
+		return nil, nil, usageError("--only refresh: there is no refresh token in single style")
+	}
 	if err := c.need("redis", "keys", "issuer"); err != nil {
 		return nil, nil, err
 	}
