@@ -50,6 +50,9 @@ func readUsers(path string) (*userTable, fileStamp, error) {
 	if err != nil {
 		return nil, fileStamp{}, fmt.Errorf("%w: %w", ErrUsersFile, err)
 	}
+	if mode := info.Mode().Perm(); mode&0o022 != 0 { // anybody could log in as anybody
+		return nil, fileStamp{}, fmt.Errorf("%w: %s has mode %04o, others can write to it: chmod 600", ErrUsersFile, path, mode)
+	}
 	data, err := io.ReadAll(io.LimitReader(f, maxUsersFile+1))
 	if err != nil {
 		return nil, fileStamp{}, fmt.Errorf("%w: %w", ErrUsersFile, err)

@@ -379,6 +379,23 @@ func TestUsers_PipeIsNotRead(t *testing.T) {
 	}
 }
 
+// A file that others can write to could hold anybody's password.
+func TestUsers_OthersCannotWrite(t *testing.T) {
+	u := testUsers(t)
+	_, err := u.Add("alice", testPassword, nil)
+	require.NoError(t, err)
+	for _, mode := range []os.FileMode{0o620, 0o602, 0o666} {
+		require.NoError(t, os.Chmod(u.path, mode))
+		_, err := OpenUsers(u.path)
+		assert.ErrorIs(t, err, ErrUsersFile, "mode %o", mode)
+	}
+	require.NoError(t, os.Chmod(u.path, 0o640))
+	opened, err := OpenUsers(u.path)
+	require.NoError(t, err)
+	_, err = opened.Authenticate(t.Context(), "alice", testPassword)
+	assert.NoError(t, err)
+}
+
 // Of any number of writers, in one process or several, none undoes another.
 func TestUsers_Writers(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "users.json")
