@@ -54,10 +54,8 @@ func adminToken(getenv func(string) string) (string, error) {
 // anything is parsed: no error message may come to echo a secret (R19).
 func refuseSecrets(args []string) error {
 	for i, arg := range args {
-		if _, value, ok := strings.Cut(arg, "="); ok && strings.HasPrefix(arg, "-") {
-			arg = value
-		}
-		if looksLikeToken(arg) {
+		_, value, _ := strings.Cut(arg, "=") // of a flag, if it is one
+		if looksLikeToken(arg) || looksLikeToken(value) {
 			return usageError("argument %d looks like a token", i+1).
 				hint("tokens are read from standard input, or from a file with --token-file: others can read a command line")
 		}

@@ -53,6 +53,7 @@ func FuzzPasswordInArguments(f *testing.F) {
 	f.Add("redis", "", "hunter2")
 	f.Add("rediss", "user", "a?b#c/d@e")
 	f.Add("redis+cluster", "user", "%zz\x00\n ")
+	f.Add("-", "=", "hunter2")
 	f.Fuzz(func(t *testing.T, scheme, user, password string) {
 		url := scheme + "://" + user + ":" + password + "@host.test:6379/0"
 		for _, args := range [][]string{{"list", "--redis", url}, {"list", "--redis=" + url}, {"list", url}, {url}} {
