@@ -21,7 +21,7 @@ const (
 	// page of a thousand entries with the longest ids and reasons.
 	maxAnswer = 4 << 20
 	// remotePatience is how long a command waits for a server, beside a barrier.
-	remotePatience = 30 * time.Second
+	remotePatience = 10 * time.Second
 )
 
 // adminAPI sends requests to a server's admin listener.
