@@ -68,14 +68,16 @@ func refuseSecrets(args []string) error {
 }
 
 // looksLikeToken reports whether arg begins as a token in compact form does:
-// with a JSON object in base64url, whole or cut short.
+// with a JSON object in base64url, whole or cut short. The quotation mark
+// counts: many a UUID begins as a brace does.
 func looksLikeToken(arg string) bool {
 	first, _, _ := strings.Cut(strings.TrimSpace(arg), ".")
 	if strings.HasPrefix(first, "eyJ") && len(first) > 8 {
 		return true // {"
 	}
 	header, err := base64.RawURLEncoding.DecodeString(first)
-	return err == nil && strings.HasPrefix(strings.TrimSpace(string(header)), "{")
+	inside, object := strings.CutPrefix(strings.TrimSpace(string(header)), "{")
+	return err == nil && object && strings.HasPrefix(strings.TrimSpace(inside), `"`)
 }
 
 // hasPassword reports whether arg is a URL with a password in it. It does not

@@ -14,8 +14,9 @@ func TestLooksLikeToken(t *testing.T) {
 		" eyJhbGciOiJub25lIn0.e30.x\n":                 true,
 		encode(` {"alg":"ES256"}`) + ".e30.x":          true, // not eyJ
 		encode("\n{\"alg\":\"ES256\"}") + ".e30.x.y.z": true,
-		"eyJ":                                  true,
-		"7c9e6679-7425-40de-944b-e07fc1f90ae7": false,
+		"eyJ":                                     true,
+		"7c9e6679-7425-40de-944b-e07fc1f90ae7":    false,
+		"e1fc21bd-66a0-4405-809c-79606a5d8b05":    false, // begins as {W
 		"login-service.production1.cluster1.test": false,
 		"alice": false,
 		"":      false,
