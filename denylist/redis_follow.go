@@ -101,6 +101,9 @@ func (r *Redis) mayWait(ctx context.Context, wait time.Duration) bool {
 
 // interruptedOr is err, or why ctx ended where that came first.
 func interruptedOr(ctx context.Context, err error) error {
+	if end, bounded := ctx.Deadline(); bounded && !time.Now().Before(end) {
+		<-ctx.Done() // a socket has the same deadline, and may be a moment ahead
+	}
 	if ended := interrupted(ctx); ended != nil {
 		return ended
 	}
