@@ -54,8 +54,8 @@ type RedisKnobs struct {
 
 // Errors of set-up, beside those of the denylist.
 var (
-	ErrUnknown = errors.New("scenario: unknown")     // no such scenario
-	ErrMissing = errors.New("scenario: needs more")  // a Redis, a URL or tokens
+	ErrUnknown = errors.New("scenario: unknown")      // no such scenario
+	ErrMissing = errors.New("scenario: needs more")   // a Redis, a URL or tokens
 	ErrKnob    = errors.New("scenario: knob refused") // a value that makes no sense
 )
 
