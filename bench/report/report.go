@@ -24,13 +24,6 @@ func JSON(w io.Writer, runs ...*bench.Results) error { return errNot }
 // HTML writes one page that needs nothing else: no script, no network.
 func HTML(w io.Writer, runs ...*bench.Results) error { return errNot }
 
-// GoBenchmark writes the Go benchmark format, one line a slice, for benchstat.
-func GoBenchmark(w io.Writer, runs ...*bench.Results) error { return errNot }
-
-// HGRM writes the percentile distribution of one series in HdrHistogram's own
-// text form, in milliseconds.
-func HGRM(w io.Writer, s bench.Summary) error { return errNot }
-
 // Comparison writes the table of compare.
 func Comparison(w io.Writer, differences []bench.Difference) error { return errNot }
 
