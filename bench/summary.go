@@ -1,6 +1,10 @@
 package bench
 
 import (
+	"cmp"
+	"maps"
+	"math"
+	"slices"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -17,33 +21,98 @@ type Summary struct {
 	Series
 	Slices     int
 	Wall       time.Duration
-	Operations int64
+	Operations int64 // that succeeded
 	Errors     map[string]int64
 	Unbegun    int64
 	Rate       float64                  // operations a second
 	CPU        map[string]time.Duration // by operation; absent: not known in every slice
-	Latency    *hdrhistogram.Histogram
+	Latency    *hdrhistogram.Histogram  // nanoseconds; never nil
 }
 
-// Ratio is how a contender compares to the baseline that it took turns with,
-// at one concurrency: the median over the pairs, with its 95 % interval.
-type Ratio struct {
-	Series
-	Baseline string
-	Pairs    int
-	Wall     Interval            // time per operation over the baseline's; below 1 is faster
-	CPU      map[string]Interval // CPU time per operation, by process, and "all" of them together
-	P50, P99 Interval
+// Summarize sums a run up, in the order in which the contenders are described,
+// by rising concurrency. Nothing of a Summary is shared with the slices.
+func (r *Results) Summarize() []Summary {
+	order, turns := r.series()
+	all := make([]Summary, len(order))
+	for i, s := range order {
+		all[i] = summarize(s, turns[s])
+	}
+	return all
+}
+
+// series sorts the slices by series, each in the order of the file.
+func (r *Results) series() ([]Series, map[Series][]Slice) {
+	place := make(map[string]int, len(r.Header.Scenarios))
+	for i, d := range r.Header.Scenarios {
+		place[d.Name] = i - len(r.Header.Scenarios) // what nobody described comes last
+	}
+	turns := make(map[Series][]Slice)
+	for _, s := range r.Slices {
+		turns[s.series()] = append(turns[s.series()], s)
+	}
+	order := slices.SortedFunc(maps.Keys(turns), func(a, b Series) int {
+		return cmp.Or(
+			cmp.Compare(place[a.Contender], place[b.Contender]),
+			cmp.Compare(a.Contender, b.Contender),
+			cmp.Compare(a.Concurrency, b.Concurrency))
+	})
+	return order, turns
+}
+
+func (s Slice) series() Series { return Series{s.Contender, s.Concurrency} }
+
+func summarize(of Series, turns []Slice) Summary {
+	sum := Summary{
+		Series:  of,
+		Slices:  len(turns),
+		Errors:  make(map[string]int64),
+		CPU:     make(map[string]time.Duration),
+		Latency: mergeLatencies(turns),
+	}
+	known := make(map[string]int) // in how many slices a process was measured
+	for _, t := range turns {
+		sum.Wall += t.Wall
+		sum.Operations += t.Operations
+		sum.Unbegun += t.Unbegun
+		for class, n := range t.Errors {
+			sum.Errors[class] += n
+		}
+		for process, used := range t.CPU {
+			sum.CPU[process] += used
+			known[process]++
+		}
+	}
+	if sum.Wall > 0 {
+		sum.Rate = float64(sum.Operations) / sum.Wall.Seconds()
+	}
+	for process, used := range sum.CPU {
+		if known[process] < len(turns) || sum.Operations == 0 {
+			delete(sum.CPU, process)
+			continue
+		}
+		sum.CPU[process] = time.Duration(math.Round(float64(used) / float64(sum.Operations)))
+	}
+	return sum
+}
+
+// mergeLatencies adds histograms up, whose ranges and precisions may differ.
+func mergeLatencies(turns []Slice) *hdrhistogram.Histogram {
+	highest, digits := int64(2), int64(1)
+	for _, t := range turns {
+		if t.Latency != nil {
+			highest = max(highest, t.Latency.HighestTrackableValue())
+			digits = max(digits, t.Latency.SignificantFigures())
+		}
+	}
+	sum := hdrhistogram.New(1, highest, int(digits))
+	for _, t := range turns {
+		if t.Latency != nil {
+			sum.Merge(t.Latency) // drops nothing: sum's range holds them all
+		}
+	}
+	return sum
 }
 
 // Interval is an estimate with what it may be off by. With too few pairs for a
 // 95 % interval, Low and High are NaN.
 type Interval struct{ Center, Low, High float64 }
-
-// Summarize sums a run up, in the order in which the contenders are described,
-// by rising concurrency.
-func (r *Results) Summarize() []Summary { return nil }
-
-// Ratios compares each series to the baseline's of the same concurrency, pair
-// by pair. Pairs in which one of the two did nothing are left out.
-func (r *Results) Ratios() []Ratio { return nil }

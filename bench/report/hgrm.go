@@ -1,6 +1,7 @@
 package report
 
 import (
+	"errors"
 	"io"
 
 	"github.com/rescindhq/rescind/bench"
@@ -8,4 +9,4 @@ import (
 
 // HGRM writes the percentile distribution of one series in HdrHistogram's own
 // text form, in milliseconds.
-func HGRM(w io.Writer, s bench.Summary) error { return errNot }
+func HGRM(w io.Writer, s bench.Summary) error { return errors.New("report: not written yet") }
