@@ -2,7 +2,12 @@ package bench
 
 import (
 	"errors"
-	"io"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/go-json-experiment/json"
+	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
 // Errors of result files.
@@ -12,24 +17,68 @@ var (
 	ErrMalformed = errors.New("bench: result file is malformed")
 )
 
-// Writer writes a result file line by line, each in one Write: what was
-// measured is kept whatever happens next. It is for one goroutine.
-type Writer struct{ out io.Writer }
+// The kinds of lines. A reader ignores members that it does not know, so that
+// a line may come to say more, but refuses other kinds: they could change what
+// the rest means, and want another schema.
+const (
+	kindHeader = "header"
+	kindSlice  = "slice"
+	kindStages = "stages"
+	kindEnd    = "end"
+)
 
-// NewWriter writes the header.
-func NewWriter(out io.Writer, h Header) (*Writer, error) {
-	return nil, errors.New("bench: not written yet")
+type headerLine struct {
+	Kind string `json:"kind"`
+	Header
 }
 
-// Slice writes one slice.
-func (w *Writer) Slice(s Slice) error { return errors.New("bench: not written yet") }
+type sliceLine struct {
+	Kind        string                   `json:"kind"`
+	Contender   string                   `json:"contender"`
+	Concurrency int                      `json:"concurrency"`
+	Round       int                      `json:"round"`
+	At          time.Duration            `json:"at_ns"`
+	Wall        time.Duration            `json:"wall_ns"`
+	Operations  int64                    `json:"operations"`
+	Errors      map[string]int64         `json:"errors,omitempty"`
+	Unbegun     int64                    `json:"unbegun,omitzero"`
+	CPU         map[string]time.Duration `json:"cpu_ns,omitempty"`
+	Latency     string                   `json:"latency_ns,omitzero"` // HdrHistogram, V2, compressed, base64
+}
 
-// Stages writes where a verification's time goes.
-func (w *Writer) Stages(s Stages) error { return errors.New("bench: not written yet") }
+type stagesLine struct {
+	Kind string `json:"kind"`
+	Stages
+}
 
-// End writes the last line, without which a file counts as cut off.
-func (w *Writer) End(e End) error { return errors.New("bench: not written yet") }
+type endLine struct {
+	Kind string `json:"kind"`
+	End
+}
 
-// Read reads a result file, which anybody may have written: sizes are limited,
-// and a file of another schema, cut off or malformed is refused with the line.
-func Read(in io.Reader) (*Results, error) { return nil, errors.New("bench: not written yet") }
+// dialect is how durations stand in result files: whole nanoseconds.
+func dialect() json.Options { return jsonv1.FormatDurationAsNano(true) }
+
+// plain makes a foreign string safe to print: no control character reaches a
+// terminal, nor one that turns the direction of writing.
+func plain(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.C, r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
+}
+
+func plainMap[V any](m map[string]V, value func(V) V) map[string]V {
+	if m == nil {
+		return nil
+	}
+	clean := make(map[string]V, len(m))
+	for key, v := range m {
+		clean[plain(key)] = value(v)
+	}
+	return clean
+}
+
+func same[V any](v V) V { return v }

@@ -8,4 +8,6 @@ import (
 )
 
 // GoBenchmark writes the Go benchmark format, one line a slice, for benchstat.
-func GoBenchmark(w io.Writer, runs ...*bench.Results) error { return errors.New("report: not written yet") }
+func GoBenchmark(w io.Writer, runs ...*bench.Results) error {
+	return errors.New("report: not written yet")
+}
