@@ -1,14 +1,30 @@
-// Package scenario has what rescind measures: each scenario is one file, and
-// stands for something that happens in production.
+// Package scenario has what rescind measures. Each scenario is one file: it
+// says what it stands for in production, and the catalog names it.
+//
+// Everything that is random comes from one seed, so that a run can be repeated
+// with the same ids, the same tokens revoked and the same order of requests.
+// Two things cannot be repeated: RSA keys, which crypto/rsa makes from no
+// seed, and the name of a run in Redis, which no other run may share.
 package scenario
 
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/rescindhq/rescind/bench"
-	"github.com/rescindhq/rescind/verifier"
+	"github.com/rescindhq/rescind/denylist"
+)
+
+// Errors of set-up, beside those of the denylist.
+var (
+	ErrUnknown = errors.New("scenario: unknown")      // no such scenario
+	ErrMissing = errors.New("scenario: needs more")   // a Redis, a URL or tokens
+	ErrKnob    = errors.New("scenario: knob refused") // a value that makes no sense
 )
 
 // Info describes a scenario.
@@ -19,71 +35,131 @@ type Info struct {
 }
 
 // List describes every scenario, in the order of the documentation.
-func List() []Info { return nil }
-
-// Knobs are the workload. The zero value of each is its default.
-type Knobs struct {
-	Seed       uint64
-	Algorithms map[verifier.Algorithm]int // weights; default ES256 alone
-	Tokens     int                        // in the population; default 10,000
-	Zipf       float64                    // popularity: 0 is uniform, else the exponent, over 1
-	Revoked    float64                    // the share of the population that is revoked; default 0.01
-	Entries    int                        // other entries in the denylist; default 10,000
-	Lifetime   time.Duration              // of the tokens; default 1 h
-	Delay      time.Duration              // added to each reply of Redis
-
-	Redis      RedisKnobs
-	URLs       []string // of http-verify; each is a contender of its own
-	RawTokens  []string // of http-verify, instead of tokens of our own making
-	KeysDir    string   // of http-verify: the server's key ring, to sign with
-	Issuer     string   // of http-verify's tokens
-	Audience   []string
-	ServerCPU  string // of http-verify: the URL of Prometheus metrics, or a process id
-	Concurrent int    // the most workers that will be asked for
+func List() []Info {
+	var infos []Info
+	for _, k := range catalog() {
+		infos = append(infos, Info{Name: k.name, Means: k.means, Needs: slices.Clone(k.needs)})
+	}
+	return infos
 }
-
-// RedisKnobs name the Redis to measure.
-type RedisKnobs struct {
-	URL, Password          string // as denylist.OpenURL takes them; empty: none
-	Prefix                 string // default "rescind-bench"; the run's own name is added
-	Partitions             int
-	SkewMargin             time.Duration
-	CheckTimeout           time.Duration // default 5 s
-	InsecureSkipInspection bool
-}
-
-// Errors of set-up, beside those of the denylist.
-var (
-	ErrUnknown = errors.New("scenario: unknown")      // no such scenario
-	ErrMissing = errors.New("scenario: needs more")   // a Redis, a URL or tokens
-	ErrKnob    = errors.New("scenario: knob refused") // a value that makes no sense
-)
 
 // Stand is a set of scenarios that are ready to run: tokens minted, the
-// denylist filled.
-type Stand struct{}
+// denylist filled. What is costly is made once, for all scenarios that use it.
+type Stand struct {
+	knobs    Knobs
+	progress func(what string, share float64)
+
+	redis      *redisSide       // nil: none is used
+	population *population      // nil: not minted yet
+	memory     *denylist.Memory // nil: no scenario asked for it
+	contenders []bench.Contender
+	means      []bench.Description
+	closers    []func() error // of single scenarios
+
+	closing sync.Once
+	closed  error
+}
 
 // Open sets the named scenarios up. Progress, which may be nil, is told what is
 // being done and how much of it is done, from 0 to 1. Whatever happens, all that
 // was written to Redis is removed again, at the latest by Close.
+//
+// Errors wrap ErrUnknown, ErrMissing or ErrKnob where the question is wrong,
+// denylist.ErrUnfit and denylist.ErrUnavailable where Redis is not fit for it
+// or cannot be reached.
 func Open(ctx context.Context, names []string, knobs Knobs, progress func(what string, share float64)) (*Stand, error) {
-	return nil, errors.New("scenario: not written yet")
+	kinds, err := find(names)
+	if err != nil {
+		return nil, err
+	}
+	if err := knobs.complete(); err != nil {
+		return nil, err
+	}
+	if err := knobs.suffice(kinds); err != nil {
+		return nil, err
+	}
+	if progress == nil {
+		progress = func(string, float64) {}
+	}
+	s := &Stand{knobs: knobs, progress: progress}
+	if err := s.open(ctx, kinds); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func (s *Stand) open(ctx context.Context, kinds []kind) error {
+	// First of all: nobody should wait for a million tokens to hear that there
+	// is no Redis.
+	if slices.ContainsFunc(kinds, func(k kind) bool { return slices.Contains(k.needs, needRedis) }) {
+		s.progress("opening Redis", 0)
+		var err error
+		if s.redis, err = openRedis(ctx, s.knobs); err != nil {
+			return err
+		}
+	}
+	for _, k := range kinds {
+		contenders, err := k.open(ctx, s)
+		if err != nil {
+			return fmt.Errorf("scenario: setting %s up: %w", k.name, err)
+		}
+		for _, c := range contenders {
+			s.contenders = append(s.contenders, c)
+			s.means = append(s.means, bench.Description{Name: c.Name, Means: k.means})
+		}
+	}
+	return s.outlives(time.Now())
+}
+
+// outlives refuses tokens that would expire while they are measured.
+func (s *Stand) outlives(now time.Time) error {
+	if s.population == nil {
+		return nil
+	}
+	if left := s.population.expiresAt.Sub(now); left < s.knobs.Runs {
+		return fmt.Errorf("%w: after set-up the tokens live %v, and the run takes %v: give them a lifetime of %v or more",
+			ErrKnob, left.Round(time.Second), s.knobs.Runs, (2*s.knobs.Runs + s.knobs.Lifetime - left).Round(time.Second))
+	}
+	return nil
 }
 
 // Contenders are the scenarios, in the order in which they were named.
-func (s *Stand) Contenders() []bench.Contender { return nil }
+func (s *Stand) Contenders() []bench.Contender { return slices.Clone(s.contenders) }
 
 // Descriptions says in words what the contenders are.
-func (s *Stand) Descriptions() []bench.Description { return nil }
+func (s *Stand) Descriptions() []bench.Description { return slices.Clone(s.means) }
 
 // Redis describes the server: version, address and the settings that matter,
 // nothing secret. Nil where none is used.
-func (s *Stand) Redis() map[string]string { return nil }
-
-// Stages measures where a verification's time goes, for each algorithm of the
-// mix; it takes about half a second for each.
-func (s *Stand) Stages(ctx context.Context) ([]bench.Stages, error) { return nil, nil }
+func (s *Stand) Redis() map[string]string {
+	if s.redis == nil {
+		return nil
+	}
+	return s.redis.describe()
+}
 
 // Close removes every key under the run's prefix, and closes connections. It
-// gives itself its own time: the context of the run may have ended.
-func (s *Stand) Close() error { return nil }
+// gives itself its own time: the context of the run may have ended. An error
+// names the prefix of the keys that are left.
+func (s *Stand) Close() error {
+	s.closing.Do(func() {
+		var errs []error
+		for _, c := range slices.Backward(s.closers) {
+			errs = append(errs, c())
+		}
+		if s.redis != nil {
+			errs = append(errs, s.redis.close())
+		}
+		s.closed = errors.Join(errs...)
+	})
+	return s.closed
+}
+
+// names lists scenarios for a message.
+func names(kinds []kind) string {
+	var all []string
+	for _, k := range kinds {
+		all = append(all, k.name)
+	}
+	return strings.Join(all, ", ")
+}

@@ -1,0 +1,71 @@
+package scenario
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/rescindhq/rescind/bench"
+)
+
+// What a scenario may need beside the machine.
+const (
+	needRedis = "redis"
+	needURL   = "url"
+)
+
+// kind is a scenario before it is set up. A new one is a file with a function
+// that returns its kind, and a line in catalog.
+type kind struct {
+	name  string
+	means string // one sentence: what it stands for in production
+	needs []string
+	// open sets it up: it asks the stand for what it works with (s.minted,
+	// s.denylist …) and returns its contenders, which is one but for
+	// scenarios of several targets.
+	open func(ctx context.Context, s *Stand) ([]bench.Contender, error)
+}
+
+// catalog lists the scenarios in the order of the documentation: from what
+// costs least to what costs most, then the rivals.
+func catalog() []kind {
+	return []kind{
+		signatureKind(),
+		checkMissKind(),
+		checkHitKind(),
+		verifyKind(),
+		revokeKind(),
+		rotateKind(),
+		httpVerifyKind(),
+		memoryKind(),
+		naiveKind(),
+		existsKind(),
+		cryptoKind(),
+	}
+}
+
+// find returns the kinds of some names, in their order.
+func find(wanted []string) ([]kind, error) {
+	all := catalog()
+	if len(wanted) == 0 {
+		return nil, fmt.Errorf("%w: no scenario is named: there are %s", ErrMissing, names(all))
+	}
+	var kinds []kind
+	for _, name := range wanted {
+		same := func(k kind) bool { return k.name == name }
+		i := slices.IndexFunc(all, same)
+		if i < 0 {
+			return nil, fmt.Errorf("%w scenario %.40q: there are %s", ErrUnknown, name, names(all))
+		}
+		if slices.ContainsFunc(kinds, same) {
+			return nil, fmt.Errorf("%w: scenario %s is named twice: results are told apart by name", ErrKnob, name)
+		}
+		kinds = append(kinds, all[i])
+	}
+	return kinds, nil
+}
+
+// one is the contender of a scenario that has one.
+func one(name string, s bench.Scenario, meters ...bench.Meter) []bench.Contender {
+	return []bench.Contender{{Name: name, Scenario: s, Meters: meters}}
+}

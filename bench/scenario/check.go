@@ -1,0 +1,34 @@
+package scenario
+
+import (
+	"context"
+
+	"github.com/rescindhq/rescind/bench"
+	"github.com/rescindhq/rescind/denylist"
+)
+
+// nobody is a denylist that must not be asked.
+type nobody struct{}
+
+func (nobody) Check(context.Context, denylist.Token) error { return denylist.ErrUnavailable }
+
+// checks is the contender that asks the denylist alone about some tokens.
+func (s *Stand) checks(ctx context.Context, name string, of func(*population) []uint32) ([]bench.Contender, error) {
+	p, err := s.minted(ctx)
+	if err != nil {
+		return nil, err
+	}
+	among := of(p)
+	if len(among) == 0 {
+		return nil, badKnob("%s has no token to ask about: with %d of %d revoked, change the share", name, len(p.revoked), len(p.tokens))
+	}
+	store, err := s.denylist(ctx)
+	if err != nil {
+		return nil, err
+	}
+	do := func(ctx context.Context, n uint32) error {
+		t := &p.tokens[n]
+		return judge(store.Check(ctx, t.known), t.revoked)
+	}
+	return one(name, newByToken(p, among, do), s.redis.meter...), nil
+}

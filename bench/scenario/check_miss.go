@@ -1,0 +1,18 @@
+package scenario
+
+import (
+	"context"
+
+	"github.com/rescindhq/rescind/bench"
+)
+
+func checkMissKind() kind {
+	return kind{
+		name:  "check-miss",
+		means: "The denylist is asked about tokens that nothing denies, as nearly all are: what strictness adds to each request.",
+		needs: []string{needRedis},
+		open: func(ctx context.Context, s *Stand) ([]bench.Contender, error) {
+			return s.checks(ctx, "check-miss", func(p *population) []uint32 { return p.living })
+		},
+	}
+}

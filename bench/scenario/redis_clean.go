@@ -1,0 +1,111 @@
+package scenario
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	// cleanTime is how long removing a run's keys may take, and so much more
+	// for each million of entries.
+	cleanTime, cleanMillion = 30 * time.Second, 20 * time.Second
+	// cleanPasses: a command that was on its way when its context ended may
+	// reach Redis after the keys were looked through, so that is done until
+	// nothing is found. A pass that failed is repeated after a pause.
+	cleanPasses = 6
+	cleanPause  = 100 * time.Millisecond
+	// scanCount is how many keys Redis looks at in one step, about 1 ms.
+	scanCount = 5000
+)
+
+// clean removes every key under the run's prefix, on a context of its own.
+func (r *redisSide) clean() error {
+	entries := time.Duration(r.knobs.Entries + r.knobs.Tokens)
+	ctx, cancel := context.WithTimeout(context.Background(), cleanTime+cleanMillion*entries/1_000_000)
+	defer cancel()
+	var err error
+	for pass := range cleanPasses {
+		var found int64
+		found, err = r.cleanOnce(ctx)
+		if err == nil && found == 0 {
+			return nil
+		}
+		if err != nil && !pause(ctx, time.Duration(pass+1)*cleanPause) {
+			break
+		}
+	}
+	if err == nil {
+		err = errors.New("somebody goes on writing them")
+	}
+	return fmt.Errorf("scenario: keys that begin with %q are left in Redis: %w", r.prefix+":", err)
+}
+
+// pause reports whether the context still lives after it.
+func pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// cleanOnce looks through every master once.
+func (r *redisSide) cleanOnce(ctx context.Context) (found int64, err error) {
+	var all atomic.Int64
+	err = eachMaster(ctx, r.admin, func(ctx context.Context, c *redis.Client) error {
+		n, err := unlink(ctx, c, r.prefix+":")
+		all.Add(n)
+		return err
+	})
+	return all.Load(), err
+}
+
+// eachMaster calls fn for every server that keeps a part of the keys, on a
+// Cluster at the same time.
+func eachMaster(ctx context.Context, client redis.UniversalClient, fn func(context.Context, *redis.Client) error) error {
+	switch c := client.(type) {
+	case *redis.ClusterClient:
+		return c.ForEachMaster(ctx, fn)
+	case *redis.Client:
+		return fn(ctx, c)
+	}
+	return fmt.Errorf("scenario: %T is not a client of one Redis, Sentinel or Cluster", client)
+}
+
+// unlink removes the keys of one server that begin with head.
+func unlink(ctx context.Context, c *redis.Client, head string) (found int64, err error) {
+	for cursor := uint64(0); ; {
+		var keys []string
+		keys, cursor, err = c.Scan(ctx, cursor, escapeGlob(head)+"*", scanCount).Result()
+		if err != nil {
+			return found, err
+		}
+		// Each key by itself: on a Cluster one command must keep to one slot.
+		_, err = c.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+			for _, key := range keys {
+				if strings.HasPrefix(key, head) {
+					pipe.Unlink(ctx, key)
+					found++
+				}
+			}
+			return nil
+		})
+		if err != nil || cursor == 0 {
+			return found, err
+		}
+	}
+}
+
+// escapeGlob makes a MATCH pattern that stands for text and nothing else.
+func escapeGlob(text string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`).Replace(text)
+}
