@@ -49,6 +49,7 @@ type Redis struct {
 	pending   *pending
 	checks    *deadlines
 	authority *authority
+	flights   []*flights  // by partition
 	waiting   atomic.Bool // one who follows waits for the next change: see mayWait
 
 	// once is true where the client sends each command once at most, so that
@@ -89,7 +90,7 @@ func NewRedis(client redis.UniversalClient, opts RedisOptions) (*Redis, error) {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	return &Redis{
+	r := &Redis{
 		client:    client,
 		keys:      keys,
 		policy:    newPolicy(opts.SkewMargin, opts.Lifetime),
@@ -99,7 +100,9 @@ func NewRedis(client redis.UniversalClient, opts RedisOptions) (*Redis, error) {
 		checks:    &deadlines{timeout: opts.CheckTimeout},
 		authority: newAuthority(keys.partitions()),
 		once:      once,
-	}, nil
+	}
+	r.flights = newFlights(r)
+	return r, nil
 }
 
 // fitClient refuses clients that would not keep a deadline or that may read

@@ -36,11 +36,14 @@ func newAuthority(partitions int) *authority {
 	return &authority{start: time.Now(), proofs: make([]proof, partitions)}
 }
 
-// enter begins a read and returns when, on the monotonic clock.
-func (a *authority) enter() (sent int64) {
-	a.flying.Add(1)
-	return int64(time.Since(a.start)) + 1
+// enter begins a read and returns when, and how many there are now.
+func (a *authority) enter() (sent, company int64) {
+	company = a.flying.Add(1)
+	return a.now(), company
 }
+
+// now is on the monotonic clock, in nanoseconds since the start; never 0.
+func (a *authority) now() int64 { return int64(time.Since(a.start)) + 1 }
 
 func (a *authority) leave() { a.flying.Add(-1) }
 

@@ -26,7 +26,7 @@ func (r *Redis) Check(ctx context.Context, t Token) error {
 		return err
 	}
 	ctx = r.checks.bound(ctx)
-	found, err := r.read(ctx, places)
+	found, err := r.ask(ctx, places)
 	if denial := r.denial(ctx, t, found); denial != nil {
 		if errors.Is(denial, ErrRevoked) || err == nil {
 			return denial
@@ -69,60 +69,111 @@ func (r *Redis) denial(ctx context.Context, t Token, found []Entry) error {
 	return cannotTell
 }
 
-// read returns the entries in some places, in their order; absent ones are
-// left out. It asks once, each partition for its own. With an error it returns
-// what it could read: one denial is enough.
-func (r *Redis) read(ctx context.Context, places []place) ([]Entry, error) {
-	sent := r.authority.enter()
+// ask is read for a check: those that run at once share their round trips. A
+// caller who is alone goes straight through.
+func (r *Redis) ask(ctx context.Context, places []place) ([]Entry, error) {
+	sent, company := r.authority.enter()
 	defer r.authority.leave()
-	if r.keys.partitions() == 1 && !r.authority.due(0, sent) {
-		a := asking{places: places, values: mget(ctx, places)}
-		_ = r.client.Process(ctx, a.values) // which has its error
-		found, err := a.entries()
-		r.learn(a, sent, err)
-		return found, err
+	if company <= straight {
+		return r.readAlone(ctx, places, sent)
 	}
-	pipe := r.client.Pipeline()
-	var asked []asking
-	for _, group := range byPartition(places) {
-		a := asking{places: group, values: mget(ctx, group)}
-		_ = pipe.Process(ctx, a.values)
-		if p := group[0].partition; r.authority.due(p, sent) {
-			a.probe = pipe.SetRange(ctx, r.keys.probe(p), 0, "")
-		}
-		asked = append(asked, a)
+	if r.keys.partitions() == 1 {
+		return r.flights[0].board(places, sent).entries(ctx)
 	}
-	// Each command has its own error, which says as much.
-	_, _ = pipe.Exec(ctx)
+	groups := byPartition(places)
+	seats := make([]seat, len(groups))
+	for i, group := range groups {
+		seats[i] = r.flights[group[0].partition].board(group, sent)
+	}
 	var entries []Entry
 	var failed error
-	for _, a := range asked {
-		found, err := a.entries()
-		r.learn(a, sent, err)
+	for _, s := range seats {
+		found, err := s.entries(ctx)
 		entries = append(entries, found...)
 		failed = errors.Join(failed, err)
 	}
 	return entries, failed
 }
 
-// learn notes what an answer says of a partition's authority.
-func (r *Redis) learn(a asking, sent int64, err error) {
-	switch p := a.places[0].partition; {
-	case err != nil:
-		r.authority.doubted(p)
-	case a.probe != nil:
-		r.authority.proved(p, sent)
-	}
+// entries are those in the places of a seat.
+func (s seat) entries(ctx context.Context) ([]Entry, error) {
+	values, err := s.answer(ctx)
+	return entriesIn(s.places, values, err)
 }
 
-// mget asks for the values in some places.
-func mget(ctx context.Context, places []place) *redis.SliceCmd {
-	args := make([]any, 1+len(places))
-	args[0] = "mget"
-	for i, p := range places {
-		args[1+i] = p.key
+// fly asks one partition for the values of all who are aboard. The time is the
+// store's: theirs end when they like.
+func (r *Redis) fly(p int, f *flight) {
+	ctx := r.checks.bound(context.Background())
+	sent := r.authority.now()
+	a := asking{partition: p, values: mget(ctx, f.keys, f.asked...)}
+	if r.authority.due(p, sent) {
+		pipe := r.client.Pipeline()
+		_ = pipe.Process(ctx, a.values)
+		a.probe = pipe.SetRange(ctx, r.keys.probe(p), 0, "")
+		_, _ = pipe.Exec(ctx) // each command has its own error
+	} else {
+		_ = r.client.Process(ctx, a.values) // which has its error
 	}
-	return redis.NewSliceCmd(ctx, args...)
+	f.values, f.err = a.answer(f.keys)
+	r.learn(a, sent, f.err)
+}
+
+// read returns the entries in some places, in their order; absent ones are
+// left out. It asks once, each partition for its own. With an error it returns
+// what it could read: one denial is enough.
+func (r *Redis) read(ctx context.Context, places []place) ([]Entry, error) {
+	sent, _ := r.authority.enter()
+	defer r.authority.leave()
+	return r.readAlone(ctx, places, sent)
+}
+
+// readAlone is read, begun at sent.
+func (r *Redis) readAlone(ctx context.Context, places []place, sent int64) ([]Entry, error) {
+	if r.keys.partitions() == 1 && !r.authority.due(0, sent) {
+		a := asking{values: mget(ctx, len(places), places)}
+		_ = r.client.Process(ctx, a.values)
+		return r.heard(a, places, sent)
+	}
+	pipe := r.client.Pipeline()
+	groups := byPartition(places)
+	asked := make([]asking, len(groups))
+	for i, group := range groups {
+		a := asking{partition: group[0].partition, values: mget(ctx, len(group), group)}
+		_ = pipe.Process(ctx, a.values)
+		if r.authority.due(a.partition, sent) {
+			a.probe = pipe.SetRange(ctx, r.keys.probe(a.partition), 0, "")
+		}
+		asked[i] = a
+	}
+	_, _ = pipe.Exec(ctx)
+	var entries []Entry
+	var failed error
+	for i, a := range asked {
+		found, err := r.heard(a, groups[i], sent)
+		entries = append(entries, found...)
+		failed = errors.Join(failed, err)
+	}
+	return entries, failed
+}
+
+// heard returns the entries in some places, and notes what their partition's
+// answer says of its authority.
+func (r *Redis) heard(a asking, places []place, sent int64) ([]Entry, error) {
+	values, err := a.answer(len(places))
+	entries, err := entriesIn(places, values, err)
+	r.learn(a, sent, err)
+	return entries, err
+}
+
+// learn notes what an answer says of a partition's authority.
+func (r *Redis) learn(a asking, sent int64, err error) {
+	switch {
+	case err != nil:
+		r.authority.doubted(a.partition)
+	case a.probe != nil:
+		r.authority.proved(a.partition, sent)
+	}
 }
 
 // byPartition groups places, keeping their order.
@@ -143,32 +194,52 @@ next:
 
 // asking is a question to one partition.
 type asking struct {
-	places []place
-	values *redis.SliceCmd
-	probe  *redis.IntCmd // nil: not needed
+	partition int
+	values    *redis.SliceCmd
+	probe     *redis.IntCmd // nil: not needed
 }
 
-// entries are those that the partition keeps in the places. Where it answered
-// and then fell silent over the probe, go-redis has both an error and values.
-func (a asking) entries() ([]Entry, error) {
+// mget asks for the values of so many keys. A pointer to a key is sent as the
+// key, and costs no copy.
+func mget(ctx context.Context, keys int, asked ...[]place) *redis.SliceCmd {
+	args := make([]any, 1, 1+keys)
+	args[0] = "mget"
+	for _, places := range asked {
+		for i := range places {
+			args = append(args, &places[i].key)
+		}
+	}
+	return redis.NewSliceCmd(ctx, args...)
+}
+
+// answer are the values of so many keys; or none, with an error. Where Redis
+// answered and then fell silent over the probe, there are both.
+func (a asking) answer(keys int) ([]any, error) {
 	values, err := a.values.Val(), a.values.Err()
-	if len(values) != len(a.places) {
+	if len(values) != keys {
 		return nil, cmp.Or(err, errReply)
 	}
+	if a.probe != nil {
+		err = errors.Join(err, a.probe.Err())
+	}
+	return values, err
+}
+
+// entriesIn are those that a partition keeps in some places, as its answer
+// says. What is foreign there is an error too, and no reason to leave out the
+// rest.
+func entriesIn(places []place, values []any, err error) ([]Entry, error) {
 	var entries []Entry
 	for i, value := range values {
 		if value == nil {
 			continue
 		}
-		e, foreign := a.places[i].entry(value)
+		e, foreign := places[i].entry(value)
 		if foreign != nil {
 			err = errors.Join(err, foreign)
 			continue
 		}
 		entries = append(entries, e)
-	}
-	if a.probe != nil {
-		err = errors.Join(err, a.probe.Err())
 	}
 	return entries, err
 }

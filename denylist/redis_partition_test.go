@@ -196,7 +196,8 @@ func TestAuthority(t *testing.T) {
 	t.Parallel()
 	const ms = int64(time.Millisecond)
 	a := newAuthority(2)
-	first := a.enter()
+	first, alone := a.enter()
+	assert.EqualValues(t, 1, alone)
 	assert.Positive(t, first)
 	a.enter() // in company
 	assert.True(t, a.due(0, 1*ms), "never proved")

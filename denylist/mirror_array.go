@@ -1,0 +1,176 @@
+package denylist
+
+import (
+	"math"
+	"math/bits"
+	"reflect"
+	"sync/atomic"
+)
+
+// mirrorArray is open addressing with linear probing. A key never moves and
+// never leaves: entries change in place, and what is to be forgotten stays
+// until the shard is copied. So readers need no lock. All memory is words
+// without pointers, read and written atomically once others can see it.
+//
+// A slot is the two words of its key, and 32 bits, two slots to a word, behind
+// all keys: the flags below, and when the entry expires, in seconds since base
+// and rounded up, or where in the side table the rest is. An entry lives in
+// the side table when it is a cutoff, is not yet in effect, or expires in more
+// than two years. Its three words there are expiry, cutoff and effective-from,
+// in milliseconds.
+type mirrorArray struct {
+	words []uint64
+	side  []uint64
+	slots uint64
+	base  int64 // seconds of Unix time
+}
+
+const (
+	slotRevoked    uint32 = 1 << 31
+	slotRotated    uint32 = 1 << 30
+	slotUnresolved uint32 = 1 << 29
+	slotSide       uint32 = 1 << 28
+	slotHalves            = slotRevoked | slotRotated | slotUnresolved
+
+	scopeShift        = 26 // two bits of scope, so that keys can be told again
+	slotRest   uint32 = 1<<scopeShift - 1
+
+	sideWords = 3
+)
+
+// inEffect is the effective-from of a rotated half that already denies.
+const inEffect = 0
+
+// newMirrorArray makes room for some slots and side entries, or a few more
+// where the allocator would round up anyway.
+func newMirrorArray(slots, side int, now int64) *mirrorArray {
+	a := &mirrorArray{words: wholeWords((5*slots + 1) / 2), base: floorSeconds(now)}
+	a.slots = uint64(2 * len(a.words) / 5)
+	if side > 0 {
+		a.side = wholeWords(sideWords * side)
+	}
+	return a
+}
+
+// wholeWords returns n words, all zero, and those that the allocator adds.
+func wholeWords(n int) []uint64 {
+	words := append([]uint64(nil), make([]uint64, n)...)
+	words = words[:cap(words)]
+	clear(words[n:])
+	return words
+}
+
+func floorSeconds(ms int64) int64 {
+	s := ms / 1000
+	if ms%1000 < 0 {
+		s--
+	}
+	return s
+}
+
+// bytes is what the array costs, and itself; nil costs nothing.
+func (a *mirrorArray) bytes() int64 {
+	if a == nil {
+		return 0
+	}
+	return int64(8*(len(a.words)+len(a.side))) + int64(reflect.TypeFor[mirrorArray]().Size())
+}
+
+// find returns the slot of a key, or the empty slot where a search for it ends.
+// There is always one: arrays are never filled.
+func (a *mirrorArray) find(k slotKey, place uint64) (slot uint64, found bool) {
+	slot, _ = bits.Mul64(place, a.slots)
+	for {
+		// A writer stores the first word of a key last.
+		switch atomic.LoadUint64(&a.words[2*slot]) {
+		case 0:
+			return slot, false
+		case k.a:
+			if atomic.LoadUint64(&a.words[2*slot+1]) == k.b {
+				return slot, true
+			}
+		}
+		if slot++; slot == a.slots {
+			slot = 0
+		}
+	}
+}
+
+func (a *mirrorArray) key(slot uint64) slotKey {
+	return slotKey{a: atomic.LoadUint64(&a.words[2*slot]), b: atomic.LoadUint64(&a.words[2*slot+1])}
+}
+
+// setKey makes an empty slot a key's. What it says must be there already.
+func (a *mirrorArray) setKey(slot uint64, k slotKey) {
+	atomic.StoreUint64(&a.words[2*slot+1], k.b)
+	atomic.StoreUint64(&a.words[2*slot], k.a)
+}
+
+func (a *mirrorArray) meta(slot uint64) uint32 {
+	return uint32(atomic.LoadUint64(&a.words[2*a.slots+slot/2]) >> (slot % 2 * 32))
+}
+
+// setMeta is for the one writer: the other half of the word is another slot's.
+func (a *mirrorArray) setMeta(slot uint64, m uint32) {
+	word, shift := &a.words[2*a.slots+slot/2], slot%2*32
+	rest := atomic.LoadUint64(word) &^ (math.MaxUint32 << shift)
+	atomic.StoreUint64(word, rest|uint64(m)<<shift)
+}
+
+func (a *mirrorArray) scope(slot uint64) Scope { return Scope(a.meta(slot)>>scopeShift&3) + 1 }
+
+// hit reads a slot. What a writer changes meanwhile is seen in parts, each of
+// which was true: a merge only ever adds to what is denied, and a removal is a
+// single store.
+func (a *mirrorArray) hit(slot uint64) mirrorHit {
+	m := a.meta(slot)
+	h := mirrorHit{
+		revoked:    m&slotRevoked != 0,
+		rotated:    m&slotRotated != 0,
+		unresolved: m&slotUnresolved != 0,
+	}
+	switch {
+	case !h.found():
+		return mirrorHit{}
+	case m&slotSide != 0:
+		at := a.side[sideWords*(m&slotRest):][:sideWords]
+		h.expires = int64(atomic.LoadUint64(&at[0]))
+		h.cutoff = int64(atomic.LoadUint64(&at[1]))
+		h.effective = int64(atomic.LoadUint64(&at[2]))
+	default:
+		h.expires = (a.base + int64(m&slotRest)) * 1000
+		h.cutoff, h.effective = math.MaxInt64, inEffect
+	}
+	return h
+}
+
+// plain is the meta of an entry that needs no room in the side table at now.
+func (a *mirrorArray) plain(s Scope, h mirrorHit, now int64) (meta uint32, ok bool) {
+	seconds := max(-floorSeconds(-h.expires)-a.base, 0) // rounded up
+	fits := seconds <= int64(slotRest) && !(h.revoked && s.Wide()) && !(h.rotated && h.effective > now)
+	return h.flags(s) | uint32(seconds)&slotRest, fits
+}
+
+// setSide writes an entry's words in the side table. What reads them by an
+// older meta reads a half that is already there, or is on its way.
+func (a *mirrorArray) setSide(at uint32, h mirrorHit) {
+	words := a.side[sideWords*at:][:sideWords]
+	atomic.StoreUint64(&words[0], uint64(h.expires))
+	atomic.StoreUint64(&words[1], uint64(h.cutoff))
+	atomic.StoreUint64(&words[2], uint64(h.effective))
+}
+
+// flags is the part of an entry's meta that says which halves it has.
+func (h mirrorHit) flags(s Scope) uint32 {
+	m := uint32(s-1) << scopeShift
+	if h.revoked {
+		m |= slotRevoked
+	}
+	if h.rotated {
+		m |= slotRotated
+	}
+	if h.unresolved {
+		m |= slotUnresolved
+	}
+	return m
+}

@@ -1,0 +1,279 @@
+package denylist
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"iter"
+	"math"
+	"math/bits"
+	"reflect"
+	"sync/atomic"
+	"time"
+)
+
+// errFull: the table would need more bytes than it may have. It has dropped
+// nothing and taken nothing: from now on something is missing in it.
+var errFull = errors.New("denylist: the mirror's table is full")
+
+// mirrorKey names an entry: its scope, and the digest of its issuer and id.
+type mirrorKey struct {
+	scope  Scope
+	digest [16]byte
+}
+
+// mirrorRecord is what a put adds to an entry. It has a revoked half, a rotated
+// half, both, or none that is known.
+type mirrorRecord struct {
+	revoked       bool
+	cutoff        time.Time // of the revoked half, in wide scopes
+	effectiveFrom time.Time // of the rotated half; zero: there is none
+	expiresAt     time.Time
+
+	// unresolved: there is an entry, and what it denies is not known. It stays
+	// so, whatever is put beside it, until resolve.
+	unresolved bool
+}
+
+// mirrorHit is an entry as look finds it. The zero mirrorHit is none. Instants
+// are milliseconds of Unix time: none of this may cost an allocation.
+type mirrorHit struct {
+	revoked, rotated, unresolved bool
+
+	cutoff    int64 // the revoked half denies logins that are not later; narrow scopes: all
+	effective int64 // when the rotated half begins to deny; some past instant if it does
+	expires   int64 // never before the entry's own expiry, and less than a second after
+}
+
+// found reports whether there is anything: an entry whose halves are gone is
+// none.
+func (h mirrorHit) found() bool { return h.revoked || h.rotated || h.unresolved }
+
+// denies reports whether what is known of the entry denies a login at now,
+// both in milliseconds on Redis's clock. Of an unresolved entry "no" is no
+// answer. The caller reads the clock after look, never before.
+func (h mirrorHit) denies(login, now int64) bool {
+	return now < h.expires && (h.revoked && login <= h.cutoff || h.rotated && h.effective <= now)
+}
+
+// mirrorTable holds the entries of a mirror: some 26 bytes each in a few large
+// arrays without pointers, which the garbage collector need not look into.
+//
+// Readers take no lock and wait for nobody. Writers wait for each other, shard
+// by shard. A put or remove that has returned is seen by every look that begins
+// later; one that is under way may be seen or not. A look never finds an entry
+// that was not put, but for two whose 128 bits are the same, and never misses
+// one that was.
+type mirrorTable struct {
+	mask   [len(scopeNames)][2]uint64 // what tells the scopes' digests apart
+	secret [4]uint64                  // where entries are placed
+	max    int64                      // bytes; 0: no limit
+	now    func() time.Time
+
+	shards  [mirrorShards]mirrorShard
+	entries atomic.Int64
+	size    atomic.Int64
+	sweep   atomic.Uint64 // the shard that purge looks at next
+}
+
+// newMirrorTable returns an empty table that takes maxBytes at most; 0 is no
+// limit. Its clock stands for Redis's: it may be late, never early, since what
+// has expired by it is forgotten.
+func newMirrorTable(maxBytes int64, now func() time.Time) *mirrorTable {
+	t := &mirrorTable{max: maxBytes, now: now}
+	for s := range t.mask {
+		t.mask[s] = [2]uint64{randomWord(), randomWord()}
+	}
+	for i := range t.secret {
+		t.secret[i] = randomWord()
+	}
+	for i := range t.shards {
+		t.shards[i].phase = float64(i) / mirrorShards
+	}
+	t.size.Store(int64(reflect.TypeFor[mirrorTable]().Size()))
+	return t
+}
+
+// randomWord is random to everybody: crypto/rand does not fail.
+func randomWord() uint64 {
+	var b [8]byte
+	_, _ = rand.Read(b[:])
+	return binary.LittleEndian.Uint64(b[:])
+}
+
+// slotKey is a key as slots hold it. A first word of zero is an empty slot, so
+// no key has it: the masks are random, and one key in 2⁶⁴ gives up a bit.
+type slotKey struct{ a, b uint64 }
+
+func (t *mirrorTable) slotKey(k mirrorKey) slotKey {
+	mask := &t.mask[k.scope]
+	return slotKey{
+		a: max(binary.LittleEndian.Uint64(k.digest[:8])^mask[0], 1),
+		b: binary.LittleEndian.Uint64(k.digest[8:]) ^ mask[1],
+	}
+}
+
+// key is the inverse of slotKey.
+func (t *mirrorTable) key(s Scope, k slotKey) mirrorKey {
+	key := mirrorKey{scope: s}
+	binary.LittleEndian.PutUint64(key.digest[:8], k.a^t.mask[s][0])
+	binary.LittleEndian.PutUint64(key.digest[8:], k.b^t.mask[s][1])
+	return key
+}
+
+// place spreads keys over shards (low bits) and slots (high bits). Digests are
+// SHA-256's, but whoever may choose ids can search for any that he likes: only
+// the secret keeps him from filling one place. Two rounds of multiplication
+// cost a quarter of SipHash, and of what hash/maphash costs here a tenth.
+func (t *mirrorTable) place(k slotKey) uint64 {
+	hi, lo := bits.Mul64(k.a^t.secret[0], k.b^t.secret[1])
+	hi, lo = bits.Mul64(hi^t.secret[2], lo^t.secret[3])
+	return hi ^ lo
+}
+
+func (t *mirrorTable) shard(place uint64) *mirrorShard { return &t.shards[place%mirrorShards] }
+
+// look finds an entry, expired ones too until they are purged. It neither
+// locks nor allocates nor reads a clock.
+func (t *mirrorTable) look(k mirrorKey) mirrorHit {
+	key := t.slotKey(k)
+	place := t.place(key)
+	a := t.shard(place).array.Load()
+	if a == nil {
+		return mirrorHit{}
+	}
+	slot, found := a.find(key, place)
+	if !found {
+		return mirrorHit{}
+	}
+	return a.hit(slot)
+}
+
+// put merges a record into an entry as merge does (R10): nothing of what is
+// there is weakened, shortened or postponed. On errFull nothing has changed.
+func (t *mirrorTable) put(k mirrorKey, r mirrorRecord) error {
+	add := r.hit(k.scope)
+	return t.change(k, func(have mirrorHit) mirrorHit { return have.merge(add) })
+}
+
+// resolve is put with a record that says all that Redis has of the entry, so
+// that the entry is no longer unresolved. A record without halves: Redis has
+// none. The question must have been sent after the put that it resolves.
+func (t *mirrorTable) resolve(k mirrorKey, r mirrorRecord) error {
+	add := r.hit(k.scope)
+	add.unresolved = false
+	return t.change(k, func(have mirrorHit) mirrorHit {
+		have.unresolved = false
+		return have.merge(add)
+	})
+}
+
+// remove takes the revoked half off an entry that was reinstated. A rotated
+// half stays, and so does what is unresolved.
+func (t *mirrorTable) remove(k mirrorKey) {
+	// It needs no room, so it cannot fail.
+	_ = t.change(k, func(have mirrorHit) mirrorHit {
+		have.revoked = false
+		return have
+	})
+}
+
+// change replaces an entry by what with makes of it.
+func (t *mirrorTable) change(k mirrorKey, with func(mirrorHit) mirrorHit) error {
+	key := t.slotKey(k)
+	place := t.place(key)
+	s := t.shard(place)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.change(t, k.scope, key, place, with)
+}
+
+// purge forgets what has expired at now, shard after shard from where the last
+// call ended, and stops after the shard in which it has looked at budget
+// slots. It returns how many slots it freed. A shard of which less than a
+// sixteenth would be freed is left as it is: that costs less than to copy it.
+func (t *mirrorTable) purge(now time.Time, budget int) (freed int) {
+	for range t.shards {
+		s := &t.shards[t.sweep.Add(1)%mirrorShards]
+		looked, dropped := s.purge(t, millis(now))
+		freed += dropped
+		if budget -= looked; budget <= 0 {
+			break
+		}
+	}
+	return freed
+}
+
+// len is the number of entries, with those that have expired until they are
+// purged.
+func (t *mirrorTable) len() int { return int(t.entries.Load()) }
+
+// bytes is the memory that the table uses, exactly, but for arrays that it has
+// left and the garbage collector has not taken.
+func (t *mirrorTable) bytes() int64 { return t.size.Load() }
+
+// reserve takes bytes, or gives them back, if the limit allows.
+func (t *mirrorTable) reserve(bytes int64) bool {
+	for {
+		size := t.size.Load()
+		if bytes > 0 && t.max > 0 && size+bytes > t.max {
+			return false
+		}
+		if t.size.CompareAndSwap(size, size+bytes) {
+			return true
+		}
+	}
+}
+
+// all yields every entry, in no order. It takes no lock: what is put meanwhile
+// may be missing, and what is removed may be there.
+func (t *mirrorTable) all() iter.Seq2[mirrorKey, mirrorHit] {
+	return func(yield func(mirrorKey, mirrorHit) bool) {
+		for i := range t.shards {
+			a := t.shards[i].array.Load()
+			if a == nil {
+				continue
+			}
+			for slot := range a.slots {
+				key, h := a.key(slot), a.hit(slot)
+				if key.a != 0 && h.found() && !yield(t.key(a.scope(slot), key), h) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// hit is r as it is found when it is all that was put.
+func (r mirrorRecord) hit(s Scope) mirrorHit {
+	h := mirrorHit{revoked: r.revoked, unresolved: r.unresolved, expires: millis(r.expiresAt)}
+	if r.revoked {
+		h.cutoff = math.MaxInt64
+		if s.Wide() {
+			h.cutoff = millis(r.cutoff)
+		}
+	}
+	if !r.effectiveFrom.IsZero() {
+		h.rotated, h.effective = true, millis(r.effectiveFrom)
+	}
+	return h
+}
+
+// merge is R10.
+func (h mirrorHit) merge(add mirrorHit) mirrorHit {
+	switch {
+	case !h.found():
+		return add
+	case !add.found():
+		return h
+	}
+	if add.revoked && (!h.revoked || h.cutoff < add.cutoff) {
+		h.revoked, h.cutoff = true, add.cutoff
+	}
+	if add.rotated && (!h.rotated || add.effective < h.effective) {
+		h.rotated, h.effective = true, add.effective
+	}
+	h.expires = max(h.expires, add.expires)
+	h.unresolved = h.unresolved || add.unresolved
+	return h
+}

@@ -1,0 +1,205 @@
+package denylist
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	// straight is how many checks at once go to Redis each on its own: to wait
+	// for one another would cost them more than it saves.
+	straight = 2
+
+	// flightKeys bounds one command: what else Redis has to do waits for it.
+	// A thousand keys are some 300 µs of Redis.
+	flightKeys = 1024
+
+	// patience is how long those who wait rely on the flight under way: longer
+	// than one takes, far shorter than a check may. Then a further one takes
+	// off, on another connection. maxAloft bounds how many: a Redis that hangs
+	// is not asked by ever more.
+	patience = 2 * time.Millisecond
+	maxAloft = 4
+)
+
+// flights are the shared round trips to one partition. Checks that begin while
+// one is under way travel together in the next: Redis and the kernel are paid
+// by the command, not by the key. A check boards only what has not taken off
+// yet, so that what it is answered was asked after it began (R16).
+//
+// A goroutine flies as long as somebody waits, and ends. The one that took off
+// last leads: it takes those who wait. One that was stuck ends when it lands.
+type flights struct {
+	ask func(*flight) // fills in what Redis answered
+	now func() int64  // nanoseconds on the monotonic clock
+
+	mu       sync.Mutex
+	waiting  []*flight // in order; only the last may have room
+	aloft    int       // goroutines under way
+	lead     int       // the number of the one that leads; 0: none
+	flown    int       // the highest number given
+	since    int64     // when the leading one last took off
+	timer    *time.Timer
+	watching bool // the timer runs
+}
+
+// newFlights are those of each partition of a store.
+func newFlights(r *Redis) []*flights {
+	all := make([]*flights, r.keys.partitions())
+	for p := range all {
+		all[p] = &flights{ask: func(f *flight) { r.fly(p, f) }, now: r.authority.now}
+	}
+	return all
+}
+
+// flight is one command with the questions of many. Whoever leaves early
+// leaves its question behind: nothing of a flight is ever used again.
+type flight struct {
+	asked  [][]place
+	keys   int // in asked
+	aboard int // who has not left, until it takes off
+
+	landed chan struct{} // closed when there are values and err
+	values []any         // of all keys, in their order; or nil
+	err    error         // everybody's; there may be values too
+}
+
+// seat is a question aboard a flight.
+type seat struct {
+	*flight
+	of     *flights
+	places []place
+	first  int // of its keys
+}
+
+// board asks for the values in places of the partition.
+func (s *flights) board(places []place, now int64) seat {
+	s.mu.Lock()
+	f := s.boarding(len(places))
+	to := seat{flight: f, of: s, places: places, first: f.keys}
+	f.asked = append(f.asked, places)
+	f.keys += len(places)
+	f.aboard++
+	number := s.takeOff(now)
+	s.watch()
+	s.mu.Unlock()
+	if number != 0 {
+		go s.fly(number)
+	}
+	return to
+}
+
+// boarding is the flight that has room for so many keys.
+func (s *flights) boarding(keys int) *flight {
+	if n := len(s.waiting); n > 0 && s.waiting[n-1].keys+keys <= flightKeys {
+		return s.waiting[n-1]
+	}
+	f := &flight{landed: make(chan struct{})}
+	s.waiting = append(s.waiting, f)
+	return f
+}
+
+// takeOff returns the number of a goroutine that is to fly now; 0: none, since
+// one leads that will soon be back.
+func (s *flights) takeOff(now int64) int {
+	if s.lead != 0 && now-s.since < int64(patience) || s.aloft == maxAloft {
+		return 0
+	}
+	s.aloft++
+	s.flown++
+	s.lead, s.since = s.flown, now
+	return s.lead
+}
+
+// fly takes those who wait, flight by flight, until there are none or another
+// leads.
+func (s *flights) fly(number int) {
+	for f := s.next(number); f != nil; f = s.next(number) {
+		s.ask(f)
+		close(f.landed)
+	}
+}
+
+// next is the flight that takes off; nil: none.
+func (s *flights) next(number int) *flight {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lead == number && len(s.waiting) > 0 {
+		f := s.waiting[0]
+		s.waiting = slices.Delete(s.waiting, 0, 1)
+		s.since = s.now()
+		return f
+	}
+	if s.lead == number {
+		s.lead = 0
+	}
+	s.aloft--
+	return nil
+}
+
+// watch has rescue called while somebody waits.
+func (s *flights) watch() {
+	switch {
+	case s.watching || len(s.waiting) == 0:
+		return
+	case s.timer == nil:
+		s.timer = time.AfterFunc(patience, s.rescue)
+	default:
+		s.timer.Reset(patience)
+	}
+	s.watching = true
+}
+
+// rescue takes those who wait behind a flight that is stuck, where nobody else
+// comes and does.
+func (s *flights) rescue() {
+	s.mu.Lock()
+	s.watching = false
+	number := 0
+	if len(s.waiting) > 0 {
+		number = s.takeOff(s.now())
+	}
+	s.watch()
+	s.mu.Unlock()
+	if number != 0 {
+		s.fly(number)
+	}
+}
+
+// answer waits for the flight to land, or for the end of ctx.
+func (s seat) answer(ctx context.Context) ([]any, error) {
+	var gone <-chan struct{} // whoever asks has gone, whatever the deadline
+	if b, ok := ctx.(bounded); ok {
+		gone = b.Context.Done()
+	}
+	select {
+	case <-s.landed:
+	case <-gone:
+	case <-ctx.Done():
+	}
+	select {
+	case <-s.landed: // an answer that is there counts
+		if len(s.values) < s.first+len(s.places) {
+			return nil, cmp.Or(s.err, errReply)
+		}
+		return s.values[s.first:][:len(s.places)], s.err
+	default:
+		s.leave()
+		return nil, ctx.Err()
+	}
+}
+
+// leave gives a seat up. A flight that nobody waits for does not take off.
+func (s seat) leave() {
+	s.of.mu.Lock()
+	defer s.of.mu.Unlock()
+	if s.aboard--; s.aboard > 0 {
+		return
+	}
+	if i := slices.Index(s.of.waiting, s.flight); i >= 0 {
+		s.of.waiting = slices.Delete(s.of.waiting, i, i+1)
+	}
+}
