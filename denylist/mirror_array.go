@@ -1,6 +1,7 @@
 package denylist
 
 import (
+	"iter"
 	"math"
 	"math/bits"
 	"reflect"
@@ -30,7 +31,6 @@ const (
 	slotRotated    uint32 = 1 << 30
 	slotUnresolved uint32 = 1 << 29
 	slotSide       uint32 = 1 << 28
-	slotHalves            = slotRevoked | slotRotated | slotUnresolved
 
 	scopeShift        = 26 // two bits of scope, so that keys can be told again
 	slotRest   uint32 = 1<<scopeShift - 1
@@ -44,7 +44,7 @@ const inEffect = 0
 // newMirrorArray makes room for some slots and side entries, or a few more
 // where the allocator would round up anyway.
 func newMirrorArray(slots, side int, now int64) *mirrorArray {
-	a := &mirrorArray{words: wholeWords((5*slots + 1) / 2), base: floorSeconds(now)}
+	a := &mirrorArray{words: wholeWords(slotWords(slots)), base: floorSeconds(now)}
 	a.slots = uint64(2 * len(a.words) / 5)
 	if side > 0 {
 		a.side = wholeWords(sideWords * side)
@@ -68,13 +68,21 @@ func floorSeconds(ms int64) int64 {
 	return s
 }
 
-// bytes is what the array costs, and itself; nil costs nothing.
+// bytes is what the array costs; nil costs nothing.
 func (a *mirrorArray) bytes() int64 {
 	if a == nil {
 		return 0
 	}
 	return int64(8*(len(a.words)+len(a.side))) + int64(reflect.TypeFor[mirrorArray]().Size())
 }
+
+// arrayBytes is the least that an array of some slots and side entries costs.
+func arrayBytes(slots, side int) int64 {
+	return int64(8*(slotWords(slots)+sideWords*side)) + int64(reflect.TypeFor[mirrorArray]().Size())
+}
+
+// slotWords is two words for each key, and half a word for what it says.
+func slotWords(slots int) int { return (5*slots + 1) / 2 }
 
 // find returns the slot of a key, or the empty slot where a search for it ends.
 // There is always one: arrays are never filled.
@@ -144,9 +152,39 @@ func (a *mirrorArray) hit(slot uint64) mirrorHit {
 	return h
 }
 
-// plain is the meta of an entry that needs no room in the side table at now.
-func (a *mirrorArray) plain(s Scope, h mirrorHit, now int64) (meta uint32, ok bool) {
-	seconds := max(-floorSeconds(-h.expires)-a.base, 0) // rounded up
+// all yields the slots that have an entry, and the entries. The keys need not
+// be looked at: an empty slot has no halves.
+func (a *mirrorArray) all() iter.Seq2[uint64, mirrorHit] {
+	return func(yield func(uint64, mirrorHit) bool) {
+		if a == nil {
+			return
+		}
+		for slot := range a.slots {
+			if h := a.hit(slot); h.found() && !yield(slot, h) {
+				return
+			}
+		}
+	}
+}
+
+// kept counts the entries that a copy at now would keep, and those of them
+// that it would put into the side table.
+func (a *mirrorArray) kept(now int64) (entries, side int) {
+	for slot, h := range a.all() {
+		if h.expires <= now {
+			continue
+		}
+		entries++
+		if _, ok := inSlot(floorSeconds(now), a.scope(slot), h, now); !ok {
+			side++
+		}
+	}
+	return entries, side
+}
+
+// inSlot is the meta of an entry that needs no room in the side table at now.
+func inSlot(base int64, s Scope, h mirrorHit, now int64) (meta uint32, ok bool) {
+	seconds := max(-floorSeconds(-h.expires)-base, 0) // rounded up
 	fits := seconds <= int64(slotRest) && !(h.revoked && s.Wide()) && !(h.rotated && h.effective > now)
 	return h.flags(s) | uint32(seconds)&slotRest, fits
 }

@@ -30,26 +30,25 @@ type mirrorShard struct {
 	array atomic.Pointer[mirrorArray] // nil: there was never an entry
 
 	mu       sync.Mutex
-	used     int // slots, with those of entries that are gone
+	used     atomic.Int64 // slots, with those of entries that are gone
 	sideUsed int
+	full     bool    // there was no room
+	fullAt   int64   // in this second
 	phase    float64 // of its sizes, between two steps of growth
 }
 
 // change replaces an entry by what with makes of it. For callers that hold mu.
 func (s *mirrorShard) change(t *mirrorTable, scope Scope, key slotKey, place uint64, with func(mirrorHit) mirrorHit) error {
-	a, have := s.array.Load(), mirrorHit{}
-	var slot uint64
-	found := false
-	if a != nil {
-		if slot, found = a.find(key, place); found {
-			have = a.hit(slot)
-		}
-	}
+	now := millis(t.now())
+	a := s.array.Load()
+	slot, found, have := s.at(t, a, key, place, now)
 	h := with(have)
+	if !h.found() {
+		h = mirrorHit{}
+	}
 	if h == have {
 		return nil
 	}
-	now := millis(t.now())
 	if a == nil || !s.room(a, scope, slot, found, h, now) {
 		if !s.grow(t, now) {
 			return errFull
@@ -60,10 +59,28 @@ func (s *mirrorShard) change(t *mirrorTable, scope Scope, key slotKey, place uin
 	s.write(a, slot, scope, h, now)
 	if !found {
 		a.setKey(slot, key)
-		s.used++
+		s.used.Add(1)
 	}
 	t.entries.Add(count(h) - count(have))
 	return nil
+}
+
+// at finds what there is of a key. What has expired is gone, as in Redis: it
+// lends nothing to what is put in its place.
+func (s *mirrorShard) at(t *mirrorTable, a *mirrorArray, key slotKey, place uint64, now int64) (slot uint64, found bool, have mirrorHit) {
+	if a == nil {
+		return 0, false, mirrorHit{}
+	}
+	if slot, found = a.find(key, place); !found {
+		return slot, false, mirrorHit{}
+	}
+	have = a.hit(slot)
+	if have.found() && have.expires <= now {
+		a.setMeta(slot, 0)
+		t.entries.Add(-1)
+		return slot, true, mirrorHit{}
+	}
+	return slot, true, have
 }
 
 // count is what an entry counts for.
@@ -75,14 +92,14 @@ func count(h mirrorHit) int64 {
 }
 
 // limit is how many slots of an array may be used.
-func limit(slots uint64) int { return int(float64(slots) * mirrorLoad) }
+func limit(slots uint64) int64 { return int64(float64(slots) * mirrorLoad) }
 
 // room reports whether an entry can be written without growing.
 func (s *mirrorShard) room(a *mirrorArray, scope Scope, slot uint64, found bool, h mirrorHit, now int64) bool {
-	if !found && s.used >= limit(a.slots) {
+	if !found && s.used.Load() >= limit(a.slots) {
 		return false
 	}
-	if _, ok := a.plain(scope, h, now); ok || !h.found() || found && a.meta(slot)&slotSide != 0 {
+	if _, ok := inSlot(a.base, scope, h, now); ok || !h.found() || found && a.meta(slot)&slotSide != 0 {
 		return true
 	}
 	return sideWords*(s.sideUsed+1) <= len(a.side)
@@ -91,12 +108,12 @@ func (s *mirrorShard) room(a *mirrorArray, scope Scope, slot uint64, found bool,
 // write says in a slot what an entry is now. A place in the side table that an
 // entry has left is never another's: a reader may be on its way there.
 func (s *mirrorShard) write(a *mirrorArray, slot uint64, scope Scope, h mirrorHit, now int64) {
-	old := a.meta(slot)
 	if !h.found() {
-		a.setMeta(slot, old&^slotHalves)
+		a.setMeta(slot, 0)
 		return
 	}
-	meta, ok := a.plain(scope, h, now)
+	old := a.meta(slot)
+	meta, ok := inSlot(a.base, scope, h, now)
 	if !ok {
 		at := old & slotRest
 		if old&slotSide == 0 {
@@ -109,86 +126,96 @@ func (s *mirrorShard) write(a *mirrorArray, slot uint64, scope Scope, h mirrorHi
 	a.setMeta(slot, meta)
 }
 
-// kept counts the entries that a copy at now would keep, and those of them
-// that need the side table.
-func (a *mirrorArray) kept(now int64) (entries, side int) {
-	for slot, h := range a.alive(now) {
-		entries++
-		if _, ok := a.plain(a.scope(slot), h, now); !ok {
-			side++
-		}
-	}
-	return entries, side
-}
-
-// alive yields the slots of entries that have not expired.
-func (a *mirrorArray) alive(now int64) func(yield func(uint64, mirrorHit) bool) {
-	return func(yield func(uint64, mirrorHit) bool) {
-		for slot := range a.slots {
-			// The keys need not be looked at: an empty slot has no halves.
-			if h := a.hit(slot); h.found() && h.expires > now && !yield(slot, h) {
-				return
-			}
-		}
-	}
-}
-
 // grow makes room for another entry, in the side table too. At the limit of
 // the table's memory it makes what room the expired leave. False: there is
-// none.
+// none, and for the rest of the second nobody looks for it again.
 func (s *mirrorShard) grow(t *mirrorTable, now int64) bool {
-	old := s.array.Load()
-	var entries, side int
-	if old != nil {
-		entries, side = old.kept(now)
+	if s.full && s.fullAt == floorSeconds(now) {
+		return false
 	}
-	slots := s.slotsFor(entries + 1)
+	old := s.array.Load()
+	entries, side := old.kept(now)
+	slots := slotsFor(entries+1, s.phase)
 	if s.copy(t, old, slots, sideFor(side+1, slots), now) {
 		return true
 	}
-	// Less than a full step: as much as there is, and some use.
-	if old == nil || entries+int(float64(old.slots)*mirrorSlack) >= limit(old.slots) {
-		return false
+	// Less than a full step is worth a copy only if some puts follow it.
+	if old != nil && float64(entries)+float64(old.slots)*mirrorSlack < float64(limit(old.slots)) &&
+		s.copy(t, old, int(old.slots), max(len(old.side)/sideWords, side+1), now) {
+		return true
 	}
-	return s.copy(t, old, int(old.slots), max(len(old.side)/sideWords, side+1), now)
-}
-
-// slotsFor is the shard's size for so many entries: minSlots times a power of
-// mirrorGrowth, and the shard's phase more.
-func (s *mirrorShard) slotsFor(entries int) int {
-	least := float64(entries) / (mirrorLoad * (1 - mirrorSlack))
-	steps := math.Log(least/minSlots)/math.Log(mirrorGrowth) - s.phase
-	return int(math.Ceil(minSlots * math.Pow(mirrorGrowth, max(math.Ceil(steps), 0)+s.phase)))
-}
-
-// sideFor is the size of a side table: a quarter more than is needed, and
-// enough that what rotates does not have the shard copied over and over.
-func sideFor(side, slots int) int {
-	if side == 1 {
-		return 1 + slots/128
-	}
-	return side + side/4 + slots/128
+	s.full, s.fullAt = true, floorSeconds(now)
+	return false
 }
 
 // purge copies the shard without what has expired at now, if that is worth it.
-func (s *mirrorShard) purge(t *mirrorTable, now int64) (looked, freed int) {
+func (s *mirrorShard) purge(t *mirrorTable, now int64) (looked int, freed int64) {
 	a := s.array.Load()
 	if a == nil {
 		return 1, 0
 	}
 	looked = int(a.slots)
-	// Looking holds up nobody.
-	if entries, _ := a.kept(now); !s.worth(a, entries) {
+	worth := func(entries int) bool { return float64(s.used.Load()-int64(entries)) >= float64(a.slots)*mirrorSlack }
+	// Whether it is worth it is found out first, which holds up nobody.
+	if entries, _ := a.kept(now); !worth(entries) {
 		return looked, 0
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a = s.array.Load()
 	entries, side := a.kept(now)
-	before := s.used
-	if !s.worth(a, entries) || !s.copy(t, a, s.slotsFor(entries), sideFor(side, int(a.slots)), now) {
+	before, slots := s.used.Load(), min(slotsFor(entries, s.phase), int(a.slots))
+	if !worth(entries) || !s.copy(t, a, slots, max(side, min(sideFor(side, slots), len(a.side)/sideWords)), now) {
 		return looked, 0
 	}
-	return looked, before - s.used
+	return looked, before - s.used.Load()
 }
 
+// copy replaces the shard's array by one of another size, without what has
+// expired at now. Readers of the old one see what was true when they loaded it:
+// nobody writes to it any more. False: the table may not have so many bytes.
+func (s *mirrorShard) copy(t *mirrorTable, old *mirrorArray, slots, side int, now int64) bool {
+	estimate := arrayBytes(slots, side) - old.bytes()
+	if !t.reserve(estimate) {
+		return false
+	}
+	a := newMirrorArray(slots, side, now)
+	if rounded := a.bytes() - old.bytes() - estimate; !t.reserve(rounded) {
+		t.reserve(-estimate)
+		return false
+	}
+	var gone int64
+	s.used.Store(0)
+	s.sideUsed, s.full = 0, false
+	for slot, h := range old.all() {
+		if h.expires <= now {
+			gone++
+			continue
+		}
+		key := old.key(slot)
+		to, _ := a.find(key, t.place(key))
+		s.write(a, to, old.scope(slot), h, now)
+		a.setKey(to, key)
+		s.used.Add(1)
+	}
+	t.entries.Add(-gone)
+	s.array.Store(a)
+	return true
+}
+
+// slotsFor is the size of a shard with so many entries: minSlots times a power
+// of mirrorGrowth, and as much more as is the shard's phase.
+func slotsFor(entries int, phase float64) int {
+	least := float64(entries) / (mirrorLoad * (1 - mirrorSlack))
+	steps := math.Ceil(math.Log(least/minSlots)/math.Log(mirrorGrowth) - phase)
+	return int(math.Ceil(minSlots * math.Pow(mirrorGrowth, max(steps, 0)+phase)))
+}
+
+// sideFor is the size of a side table: a quarter more than is needed, and
+// enough for what rotates not to have the shard copied over and over.
+func sideFor(entries, slots int) int {
+	if entries == 0 {
+		return 0
+	}
+	return entries + entries/4 + slots/128
+}

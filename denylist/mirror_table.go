@@ -192,7 +192,7 @@ func (t *mirrorTable) change(k mirrorKey, with func(mirrorHit) mirrorHit) error 
 // call ended, and stops after the shard in which it has looked at budget
 // slots. It returns how many slots it freed. A shard of which less than a
 // sixteenth would be freed is left as it is: that costs less than to copy it.
-func (t *mirrorTable) purge(now time.Time, budget int) (freed int) {
+func (t *mirrorTable) purge(now time.Time, budget int) (freed int64) {
 	for range t.shards {
 		s := &t.shards[t.sweep.Add(1)%mirrorShards]
 		looked, dropped := s.purge(t, millis(now))
@@ -231,12 +231,9 @@ func (t *mirrorTable) all() iter.Seq2[mirrorKey, mirrorHit] {
 	return func(yield func(mirrorKey, mirrorHit) bool) {
 		for i := range t.shards {
 			a := t.shards[i].array.Load()
-			if a == nil {
-				continue
-			}
-			for slot := range a.slots {
-				key, h := a.key(slot), a.hit(slot)
-				if key.a != 0 && h.found() && !yield(t.key(a.scope(slot), key), h) {
+			for slot, h := range a.all() {
+				// What is not stored yet has no first word.
+				if key := a.key(slot); key.a != 0 && !yield(t.key(a.scope(slot), key), h) {
 					return
 				}
 			}
