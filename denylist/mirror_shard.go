@@ -8,8 +8,8 @@ import (
 
 // mirrorShards is how many shards a table has: few enough that ten thousand
 // entries pay little for them, enough that of ten million a copy holds up the
-// writers of one shard for about a millisecond.
-const mirrorShards = 128
+// writers of one shard for some milliseconds. It holds up no reader.
+const mirrorShards = 64
 
 // Arrays are filled to mirrorLoad of their slots: beyond it, searches grow
 // long. They grow by mirrorGrowth, so that little is ever unused, and shard by
@@ -201,6 +201,20 @@ func (s *mirrorShard) copy(t *mirrorTable, old *mirrorArray, slots, side int, no
 	t.entries.Add(-gone)
 	s.array.Store(a)
 	return true
+}
+
+// expect makes room for so many entries, unless there is more or the table may
+// not have it.
+func (s *mirrorShard) expect(t *mirrorTable, entries int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old, slots := s.array.Load(), slotsFor(entries, s.phase)
+	if old != nil && int(old.slots) >= slots {
+		return
+	}
+	now := millis(t.now())
+	_, side := old.kept(now)
+	s.copy(t, old, slots, sideFor(side, slots), now)
 }
 
 // slotsFor is the size of a shard with so many entries: minSlots times a power

@@ -158,6 +158,30 @@ func TestMirrorTable_Full(t *testing.T) {
 	checkWhole(t, table, mirrorModel{}, atMillis(maxMillis))
 }
 
+// TestMirrorTable_Expect: room that was made beforehand is no more than growing
+// would have taken, and loses nothing that was there.
+func TestMirrorTable_Expect(t *testing.T) {
+	t.Parallel()
+	const n = 20_000
+	var sizes []int64
+	for _, expected := range []int{0, n, n / 10} {
+		table := newMirrorTable(0, func() time.Time { return mirrorNow })
+		require.NoError(t, table.put(numberedKey(ScopeSubject, 0), mirrorRecord{revoked: true, cutoff: mirrorNow, expiresAt: mirrorNow.Add(time.Hour)}))
+		table.expect(expected)
+		for i := range uint64(n) {
+			require.NoError(t, table.put(numberedKey(ScopeToken, i), mirrorRecord{unresolved: true, expiresAt: mirrorNow.Add(time.Hour)}))
+		}
+		assert.Equal(t, millis(mirrorNow), table.look(numberedKey(ScopeSubject, 0)).cutoff)
+		assert.Equal(t, n+1, table.len())
+		sizes = append(sizes, table.bytes())
+		checkWhole(t, table, mirrorModel{}, atMillis(maxMillis))
+	}
+	assert.InEpsilon(t, sizes[0], sizes[1], 0.08)
+	limited := newMirrorTable(sizes[0]/2, func() time.Time { return mirrorNow })
+	limited.expect(n)
+	assert.LessOrEqual(t, limited.bytes(), sizes[0]/2)
+}
+
 // TestMirrorTable_PurgeShrinks: what has expired costs nothing after a sweep of
 // many small steps.
 func TestMirrorTable_PurgeShrinks(t *testing.T) {

@@ -149,6 +149,15 @@ func (t *mirrorTable) look(k mirrorKey) mirrorHit {
 	return a.hit(slot)
 }
 
+// expect makes room for so many entries, which spares a load most of its
+// copying. What room the table may not have is left to put to refuse.
+func (t *mirrorTable) expect(entries int) {
+	for i := range t.shards {
+		// Less what a copy leaves free: no more than growing would have taken.
+		t.shards[i].expect(t, int(float64(entries)/mirrorShards*(1-mirrorSlack)))
+	}
+}
+
 // put merges a record into an entry as merge does (R10): nothing of what is
 // there is weakened, shortened or postponed. On errFull nothing has changed.
 func (t *mirrorTable) put(k mirrorKey, r mirrorRecord) error {
