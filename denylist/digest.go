@@ -8,6 +8,9 @@ import (
 // digestLen is the length of a digest as text: 16 bytes, unpadded base64url.
 const digestLen = 22
 
+// rawDigestLen is the length of a digest in bytes.
+const rawDigestLen = 16
+
 // digest names an id of an issuer in a key (docs/redis-schema.md): the
 // unpadded base64url of the first 16 bytes of SHA-256(SHA-256(iss) ‖ id). It
 // has one length whatever the id, needs no escaping and shows nobody's name.
@@ -17,14 +20,19 @@ func digest(issuer, id string) string {
 
 // digestUnder is digest with the issuer hashed already.
 func digestUnder(issuer [sha256.Size]byte, id string) string {
-	var room [digestLen]byte
-	return string(appendDigest(room[:0], issuer, id))
+	return digestText(rawDigest(issuer, id))
 }
 
-// appendDigest appends what digestUnder returns.
-func appendDigest(to []byte, issuer [sha256.Size]byte, id string) []byte {
+// digestText is a digest as text.
+func digestText(raw [rawDigestLen]byte) string {
+	var room [digestLen]byte
+	return string(base64.RawURLEncoding.AppendEncode(room[:0], raw[:]))
+}
+
+// rawDigest is a digest before it is made text.
+func rawDigest(issuer [sha256.Size]byte, id string) [rawDigestLen]byte {
 	var room [sha256.Size + MaxID]byte
 	n := copy(room[:], issuer[:])
 	sum := sha256.Sum256(append(room[:n], id...))
-	return base64.RawURLEncoding.AppendEncode(to, sum[:16])
+	return [rawDigestLen]byte(sum[:])
 }

@@ -2,6 +2,7 @@ package denylist
 
 import (
 	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"strconv"
 	"strings"
@@ -28,6 +29,7 @@ type keys struct {
 type issuerKeys struct {
 	name  string
 	sum   [sha256.Size]byte
+	raw   [rawDigestLen]byte // the digest of its entry
 	entry place
 }
 
@@ -66,14 +68,12 @@ func (k keys) probe(p int) string { return k.heads[p] + "probe" }
 // shared are the keys that every script begins with.
 func (k keys) shared(p int) []string { return []string{k.meta(p), k.index(p), k.log(p)} }
 
-// partition is that of a digest: the high four bits of its first byte, which
-// are those of its first character.
+// partition is that of a digest: the high four bits of its first byte.
 func (k keys) partition(first byte) int {
 	if len(k.heads) == 1 {
 		return 0
 	}
-	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-	return strings.IndexByte(alphabet, first) >> 2
+	return int(first >> 4)
 }
 
 // place is where an entry is kept.
@@ -87,9 +87,9 @@ type place struct {
 func (p place) member() string { return p.key[len(p.key)-len("t:")-digestLen:] }
 
 func (k keys) entry(s Scope, issuer, id string) place {
-	d := digest(issuer, id)
-	p := k.partition(d[0])
-	return place{s, p, k.heads[p] + scopeLetters[s:s+1] + ":" + d}
+	raw := rawDigest(sha256.Sum256([]byte(issuer)), id)
+	p := k.partition(raw[0])
+	return place{s, p, k.heads[p] + scopeLetters[s:s+1] + ":" + digestText(raw)}
 }
 
 // memberKey is the key of an entry that the index of a partition names.
@@ -102,31 +102,45 @@ func (k keys) issuer(name string) *issuerKeys {
 	}
 	name = strings.Clone(name) // it may be a part of a larger text
 	i := &issuerKeys{name: name, sum: sha256.Sum256([]byte(name)), entry: k.entry(ScopeIssuer, name, "")}
+	i.raw = rawDigest(i.sum, "")
 	k.last.Store(i)
 	return i
 }
 
-// places are those of the entries that may deny t, from the narrowest. The
-// path of every check: the keys are cut from one string.
+// places are those of the entries that may deny t, from the narrowest; nobody
+// writes to them. A prepared token keeps them for the store that asked last.
 func (k keys) places(t Token) []place {
+	if !t.prepared.of(t) {
+		return k.build(t)
+	}
+	if kept := t.prepared.kept.Load(); kept != nil && kept.store == k.last {
+		return kept.places
+	}
+	places := k.build(t)
+	t.prepared.kept.Store(&keptPlaces{store: k.last, places: places})
+	return places
+}
+
+// build returns places. The path of every check of a token that is not
+// prepared: the keys are cut from one string.
+func (k keys) build(t Token) []place {
 	var (
 		issuer = k.issuer(t.Issuer)
-		ids    = [...]string{ScopeToken: t.ID, ScopeSession: t.Session, ScopeSubject: t.Subject}
+		names  = t.digests(k)
 		room   [3 * (maxPrefix + len(":{15}:t:") + digestLen)]byte
 		text   = room[:0]
 		ends   [3]int
 		ps     = make([]place, 0, 4)
 	)
-	for s := ScopeToken; s <= ScopeSubject; s++ {
-		if ids[s] == "" {
+	for s, id := range t.ids() {
+		if id == "" {
 			continue
 		}
-		var d [digestLen]byte
-		appendDigest(d[:0], issuer.sum, ids[s])
-		p := k.partition(d[0])
-		text = append(append(append(text, k.heads[p]...), scopeLetters[s], ':'), d[:]...)
+		p := k.partition(names[s][0])
+		text = append(append(text, k.heads[p]...), scopeLetters[s], ':')
+		text = base64.RawURLEncoding.AppendEncode(text, names[s][:])
 		ends[len(ps)] = len(text)
-		ps = append(ps, place{scope: s, partition: p})
+		ps = append(ps, place{scope: Scope(s), partition: p})
 	}
 	keys, from := string(text), 0
 	for i := range ps {
@@ -137,7 +151,7 @@ func (k keys) places(t Token) []place {
 
 // chain is the key of a session's chain, and its partition.
 func (k keys) chain(issuer, session string) (key string, p int) {
-	d := digest(issuer, session)
-	p = k.partition(d[0])
-	return k.heads[p] + "c:" + d, p
+	raw := rawDigest(sha256.Sum256([]byte(issuer)), session)
+	p = k.partition(raw[0])
+	return k.heads[p] + "c:" + digestText(raw), p
 }

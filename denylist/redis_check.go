@@ -25,8 +25,13 @@ func (r *Redis) Check(ctx context.Context, t Token) error {
 	if err := r.attempted(places, t); err != nil {
 		return err
 	}
-	ctx = r.checks.bound(ctx)
-	found, err := r.ask(ctx, places)
+	sent := r.authority.now()
+	end := r.checks.end(sent)
+	found, err := r.ask(ctx, end, places, sent)
+	if len(found) == 0 && err == nil {
+		return nil
+	}
+	ctx = end.bound(ctx)
 	if denial := r.denial(ctx, t, found); denial != nil {
 		if errors.Is(denial, ErrRevoked) || err == nil {
 			return denial
@@ -69,16 +74,16 @@ func (r *Redis) denial(ctx context.Context, t Token, found []Entry) error {
 	return cannotTell
 }
 
-// ask is read for a check: those that run at once share their round trips. A
-// caller who is alone goes straight through.
-func (r *Redis) ask(ctx context.Context, places []place) ([]Entry, error) {
-	sent, company := r.authority.enter()
+// ask is read for a check that began at sent: those that run at once share
+// their round trips. A caller who is alone goes straight through.
+func (r *Redis) ask(ctx context.Context, end *deadline, places []place, sent int64) ([]Entry, error) {
+	company := r.authority.enter()
 	defer r.authority.leave()
 	if company <= straight {
-		return r.readAlone(ctx, places, sent)
+		return r.readAlone(end.bound(ctx), places, sent)
 	}
 	if r.keys.partitions() == 1 {
-		return r.flights[0].board(places, sent).entries(ctx)
+		return r.flights[0].board(places, sent).entries(ctx, end)
 	}
 	groups := byPartition(places)
 	seats := make([]seat, len(groups))
@@ -88,24 +93,18 @@ func (r *Redis) ask(ctx context.Context, places []place) ([]Entry, error) {
 	var entries []Entry
 	var failed error
 	for _, s := range seats {
-		found, err := s.entries(ctx)
+		found, err := s.entries(ctx, end)
 		entries = append(entries, found...)
 		failed = errors.Join(failed, err)
 	}
 	return entries, failed
 }
 
-// entries are those in the places of a seat.
-func (s seat) entries(ctx context.Context) ([]Entry, error) {
-	values, err := s.answer(ctx)
-	return entriesIn(s.places, values, err)
-}
-
 // fly asks one partition for the values of all who are aboard. The time is the
 // store's: theirs end when they like.
 func (r *Redis) fly(p int, f *flight) {
-	ctx := r.checks.bound(context.Background())
 	sent := r.authority.now()
+	ctx := r.checks.end(sent).bound(context.Background())
 	a := asking{partition: p, values: mget(ctx, f.keys, f.asked...)}
 	if r.authority.due(p, sent) {
 		pipe := r.client.Pipeline()
@@ -123,9 +122,9 @@ func (r *Redis) fly(p int, f *flight) {
 // left out. It asks once, each partition for its own. With an error it returns
 // what it could read: one denial is enough.
 func (r *Redis) read(ctx context.Context, places []place) ([]Entry, error) {
-	sent, _ := r.authority.enter()
+	r.authority.enter()
 	defer r.authority.leave()
-	return r.readAlone(ctx, places, sent)
+	return r.readAlone(ctx, places, r.authority.now())
 }
 
 // readAlone is read, begun at sent.

@@ -16,24 +16,30 @@ type deadlines struct {
 
 // deadline is an instant, and a channel that is closed when it has come.
 type deadline struct {
-	made, at time.Time
-	done     chan struct{}
+	made int64 // on the caller's monotonic clock
+	at   time.Time
+	done chan struct{}
 }
 
-// bound returns ctx with the store's own deadline, if that is the earlier one.
-// A caller who goes before either has come is noticed only by then.
-func (d *deadlines) bound(ctx context.Context) context.Context {
-	now := time.Now()
+// end is when a check that begins now has to be over. now is on a monotonic
+// clock, in nanoseconds: reading a clock is not free either.
+func (d *deadlines) end(now int64) *deadline {
 	end := d.current.Load()
-	if end == nil || now.Sub(end.made) > d.timeout/16 {
-		end = &deadline{made: now, at: now.Add(d.timeout), done: make(chan struct{})}
+	if end == nil || now-end.made > int64(d.timeout/16) {
+		end = &deadline{made: now, at: time.Now().Add(d.timeout), done: make(chan struct{})}
 		time.AfterFunc(d.timeout, func() { close(end.done) })
 		d.current.Store(end)
 	}
-	if at, ok := ctx.Deadline(); ok && at.Before(end.at) {
+	return end
+}
+
+// bound returns ctx with the deadline, if that is the earlier one. A caller who
+// goes before either has come is noticed only by then.
+func (d *deadline) bound(ctx context.Context) context.Context {
+	if at, ok := ctx.Deadline(); ok && at.Before(d.at) {
 		return ctx
 	}
-	return bounded{ctx, end}
+	return bounded{ctx, d}
 }
 
 // bounded is a context that ends at a deadline.

@@ -196,10 +196,9 @@ func TestAuthority(t *testing.T) {
 	t.Parallel()
 	const ms = int64(time.Millisecond)
 	a := newAuthority(2)
-	first, alone := a.enter()
-	assert.EqualValues(t, 1, alone)
-	assert.Positive(t, first)
-	a.enter() // in company
+	assert.EqualValues(t, 1, a.enter())
+	assert.Positive(t, a.now())
+	assert.EqualValues(t, 2, a.enter(), "in company")
 	assert.True(t, a.due(0, 1*ms), "never proved")
 	a.proved(0, 1*ms)
 	assert.False(t, a.due(0, 2*ms), "proved a moment ago")
@@ -223,7 +222,7 @@ func TestDeadlines(t *testing.T) {
 	t.Parallel()
 	d := &deadlines{timeout: 50 * time.Millisecond}
 	start := time.Now()
-	ctx := d.bound(t.Context())
+	ctx := d.end(1).bound(t.Context())
 	at, ok := ctx.Deadline()
 	require.True(t, ok)
 	assert.WithinDuration(t, start.Add(d.timeout), at, d.timeout/2)
@@ -234,9 +233,9 @@ func TestDeadlines(t *testing.T) {
 
 	sooner, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
-	assert.Equal(t, sooner, d.bound(sooner), "the caller's own deadline is earlier")
+	assert.Equal(t, sooner, d.end(1+int64(d.timeout)).bound(sooner), "the caller's own deadline is earlier")
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	assert.ErrorIs(t, d.bound(gone).Err(), context.Canceled)
-	assert.NoError(t, d.bound(t.Context()).Err(), "the next has a deadline of its own")
+	assert.ErrorIs(t, d.end(1+int64(d.timeout)).bound(gone).Err(), context.Canceled)
+	assert.NoError(t, d.end(1+2*int64(d.timeout)).bound(t.Context()).Err(), "the next has a deadline of its own")
 }

@@ -34,6 +34,25 @@ type Token struct {
 
 	// Rotation is the number of exchanges since login. Only Spend reads it.
 	Rotation int64
+
+	prepared *tokenDigests // nil: nobody has prepared it
+}
+
+// Prepared returns t with what stores compute of its ids: a copy that is
+// checked often, as one kept in a cache is, costs no hashing each time. Its
+// fields may be changed all the same; it is then an unprepared token. Two
+// prepared tokens are not == unless one is a copy of the other.
+func (t Token) Prepared() Token {
+	if t.validate() == nil && !t.prepared.of(t) {
+		t.prepared = newTokenDigests(t)
+	}
+	return t
+}
+
+// String shows the ids, for logs and tests.
+func (t Token) String() string {
+	return fmt.Sprintf("token %q of %q (session %q, rotation %d, subject %q, login %v, until %v)",
+		t.ID, t.Issuer, t.Session, t.Rotation, t.Subject, t.Login, t.ExpiresAt)
 }
 
 // validate refuses a token that no entry could deny.

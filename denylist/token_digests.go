@@ -1,0 +1,66 @@
+package denylist
+
+import (
+	"crypto/sha256"
+	"sync/atomic"
+)
+
+// digests are those of a token's ids, by the scope of the entries that they
+// name. An id that the token does not have has none: zeros.
+type digests [ScopeIssuer + 1][rawDigestLen]byte
+
+// tokenDigests are the digests of a token, and the ids that they are of:
+// whoever uses them compares. They never change, so that any number of copies
+// of a token share them.
+type tokenDigests struct {
+	issuer string
+	ids    [ScopeIssuer]string
+	digests
+	kept atomic.Pointer[keptPlaces] // for the store that asked last
+}
+
+// keptPlaces are the places of a token in one store.
+type keptPlaces struct {
+	store  *atomic.Pointer[issuerKeys] // which has one of its own: see keys
+	places []place
+}
+
+func newTokenDigests(t Token) *tokenDigests {
+	d := &tokenDigests{issuer: t.Issuer, ids: t.ids()}
+	issuer := sha256.Sum256([]byte(t.Issuer))
+	d.digests = digestsOf(d.ids, issuer, rawDigest(issuer, ""))
+	return d
+}
+
+// digestsOf are the digests of ids under an issuer, whose own is given.
+func digestsOf(ids [ScopeIssuer]string, issuer [sha256.Size]byte, own [rawDigestLen]byte) digests {
+	all := digests{ScopeIssuer: own}
+	for s, id := range ids {
+		if id != "" {
+			all[s] = rawDigest(issuer, id)
+		}
+	}
+	return all
+}
+
+// of reports whether d are the digests of t. Strings in the same memory are
+// compared as quickly as pointers.
+func (d *tokenDigests) of(t Token) bool {
+	return d != nil && d.issuer == t.Issuer &&
+		d.ids[ScopeToken] == t.ID && d.ids[ScopeSession] == t.Session && d.ids[ScopeSubject] == t.Subject
+}
+
+// ids are t's own, by the scope of the entries that name them.
+func (t Token) ids() [ScopeIssuer]string {
+	return [...]string{ScopeToken: t.ID, ScopeSession: t.Session, ScopeSubject: t.Subject}
+}
+
+// digests are those that t was prepared with, or computed now; k remembers the
+// issuer's.
+func (t Token) digests(k keys) digests {
+	if t.prepared.of(t) {
+		return t.prepared.digests
+	}
+	issuer := k.issuer(t.Issuer)
+	return digestsOf(t.ids(), issuer.sum, issuer.raw)
+}
