@@ -15,32 +15,38 @@ import (
 // to persist) cannot tell, so beside the read goes a write that changes
 // nothing and that such a Redis refuses: see authority.
 func (r *Redis) Check(ctx context.Context, t Token) error {
+	_, err := r.check(ctx, t)
+	return err
+}
+
+// check is Check, with the entries that were found.
+func (r *Redis) check(ctx context.Context, t Token) ([]Entry, error) {
 	if err := interrupted(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	if err := t.validate(); err != nil {
-		return err
+		return nil, err
 	}
 	places := r.keys.places(t)
 	if err := r.attempted(places, t); err != nil {
-		return err
+		return nil, err
 	}
 	sent := r.authority.now()
 	end := r.checks.end(sent)
 	found, err := r.ask(ctx, end, places, sent)
 	if len(found) == 0 && err == nil {
-		return nil
+		return nil, nil
 	}
 	ctx = end.bound(ctx)
 	if denial := r.denial(ctx, t, found); denial != nil {
 		if errors.Is(denial, ErrRevoked) || err == nil {
-			return denial
+			return found, denial
 		}
 	}
 	if err != nil {
-		return unavailable("check", because(ctx, err))
+		return found, unavailable("check", because(ctx, err))
 	}
-	return nil
+	return found, nil
 }
 
 // attempted is what the revocations that this store attempted, and whose

@@ -15,6 +15,12 @@ const maxBatch = 1000
 // partitions an error that wraps ErrUnknown may mean that some of them are
 // written.
 func (r *Redis) Revoke(ctx context.Context, entries ...Entry) (Receipt, error) {
+	return r.revokeAnd(ctx, entries, func(Receipt) {})
+}
+
+// revokeAnd is Revoke. What is acknowledged is told before checks of this
+// store stop looking at the attempt.
+func (r *Redis) revokeAnd(ctx context.Context, entries []Entry, acknowledged func(Receipt)) (Receipt, error) {
 	if err := validateRevocations(entries); err != nil {
 		return Receipt{}, err
 	}
@@ -29,6 +35,9 @@ func (r *Redis) Revoke(ctx context.Context, entries ...Entry) (Receipt, error) {
 	w := r.newWrite(entries)
 	attempts := r.attempt(w)
 	receipt, err := r.revoke(ctx, w)
+	if err == nil {
+		acknowledged(receipt)
+	}
 	r.settle(attempts, receipt, err)
 	if err != nil {
 		return Receipt{}, err
