@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 )
 
-// mirrorArray is open addressing with linear probing. A key never moves and
+// mirrorArray is open addressing with linear probing, from line to line. A key never moves and
 // never leaves: entries change in place, and what is to be forgotten stays
 // until the shard is copied. So readers need no lock. All memory is words
 // without pointers, read and written atomically once others can see it.
@@ -36,16 +36,21 @@ const (
 	slotRest   uint32 = 1<<scopeShift - 1
 
 	sideWords = 3
+
+	// lineSlots is how many keys share a cache line. Searches begin at the
+	// first of a line: most end in that line, so a look costs one cache miss,
+	// and another for what a key that is found says.
+	lineSlots = 4
 )
 
 // inEffect is the effective-from of a rotated half that already denies.
 const inEffect = 0
 
-// newMirrorArray makes room for some slots and side entries, or a few more
-// where the allocator would round up anyway.
+// newMirrorArray makes room for some slots, a multiple of lineSlots, and some
+// side entries, or a few more where the allocator would round up anyway.
 func newMirrorArray(slots, side int, now int64) *mirrorArray {
 	a := &mirrorArray{words: wholeWords(slotWords(slots)), base: floorSeconds(now)}
-	a.slots = uint64(2 * len(a.words) / 5)
+	a.slots = uint64(2*len(a.words)/5) / lineSlots * lineSlots
 	if side > 0 {
 		a.side = wholeWords(sideWords * side)
 	}
@@ -87,7 +92,8 @@ func slotWords(slots int) int { return (5*slots + 1) / 2 }
 // find returns the slot of a key, or the empty slot where a search for it ends.
 // There is always one: arrays are never filled.
 func (a *mirrorArray) find(k slotKey, place uint64) (slot uint64, found bool) {
-	slot, _ = bits.Mul64(place, a.slots)
+	line, _ := bits.Mul64(place, a.slots/lineSlots)
+	slot = line * lineSlots
 	for {
 		// A writer stores the first word of a key last.
 		switch atomic.LoadUint64(&a.words[2*slot]) {

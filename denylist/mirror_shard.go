@@ -222,7 +222,8 @@ func (s *mirrorShard) expect(t *mirrorTable, entries int) {
 func slotsFor(entries int, phase float64) int {
 	least := float64(entries) / (mirrorLoad * (1 - mirrorSlack))
 	steps := math.Ceil(math.Log(least/minSlots)/math.Log(mirrorGrowth) - phase)
-	return int(math.Ceil(minSlots * math.Pow(mirrorGrowth, max(steps, 0)+phase)))
+	slots := minSlots * math.Pow(mirrorGrowth, max(steps, 0)+phase)
+	return int(math.Ceil(slots/lineSlots)) * lineSlots
 }
 
 // sideFor is the size of a side table: a quarter more than is needed, and

@@ -210,27 +210,18 @@ func TestMirrorTable_PurgeShrinks(t *testing.T) {
 // longestProbe is the most slots that a search of a table can look at, and the
 // mean of searches that find nothing.
 func longestProbe(table *mirrorTable) (longest int, mean float64) {
-	var searches, looked float64
+	var searches, looked int
 	for i := range table.shards {
 		a := table.shards[i].array.Load()
-		if a == nil {
-			continue
-		}
-		// Twice around, for the run that goes over the end.
-		run := 0
-		for slot := range 2 * a.slots {
-			if a.key(slot%a.slots).a != 0 {
-				run++
-				continue
+		for from := uint64(0); a != nil && from < a.slots; from += lineSlots {
+			n := 1
+			for slot := from; a.key(slot).a != 0; slot = (slot + 1) % a.slots {
+				n++
 			}
-			if slot >= a.slots {
-				looked += float64((run+1)*(run+2)) / 2
-				searches += float64(run + 1)
-			}
-			longest, run = max(longest, run+1), 0
+			searches, looked, longest = searches+1, looked+n, max(longest, n)
 		}
 	}
-	return longest, looked / searches
+	return longest, float64(looked) / float64(searches)
 }
 
 // TestMirrorTable_HostileDigests: whoever chooses digests, but does not know
