@@ -11,18 +11,18 @@ import (
 // writers of one shard for some milliseconds. It holds up no reader.
 const mirrorShards = 64
 
-// Arrays are filled to mirrorLoad of their slots: beyond it, searches grow
-// long. They grow by mirrorGrowth, so that little is ever unused, and shard by
+// Arrays are filled to slotLoad of their slots: beyond it, searches grow
+// long. They grow by slotGrowth, so that little is ever unused, and shard by
 // shard at another size, so that a table costs the same per entry whatever its
 // size: with these two, 26 bytes.
 const (
-	mirrorLoad   = 0.82
-	mirrorGrowth = 1.14
+	slotLoad   = 0.82
+	slotGrowth = 1.14
 	minSlots     = 16
 
-	// mirrorSlack is the share of slots that a copy leaves free below the
+	// slotSlack is the share of slots that a copy leaves free below the
 	// load: so many puts at least are between two copies.
-	mirrorSlack = 1.0 / 16
+	slotSlack = 1.0 / 16
 )
 
 // mirrorShard is one part of a table. Its writers hold mu.
@@ -92,7 +92,7 @@ func count(h mirrorHit) int64 {
 }
 
 // limit is how many slots of an array may be used.
-func limit(slots uint64) int64 { return int64(float64(slots) * mirrorLoad) }
+func limit(slots uint64) int64 { return int64(float64(slots) * slotLoad) }
 
 // room reports whether an entry can be written without growing.
 func (s *mirrorShard) room(a *mirrorArray, scope Scope, slot uint64, found bool, h mirrorHit, now int64) bool {
@@ -140,7 +140,7 @@ func (s *mirrorShard) grow(t *mirrorTable, now int64) bool {
 		return true
 	}
 	// Less than a full step is worth a copy only if some puts follow it.
-	if old != nil && float64(entries)+float64(old.slots)*mirrorSlack < float64(limit(old.slots)) &&
+	if old != nil && float64(entries)+float64(old.slots)*slotSlack < float64(limit(old.slots)) &&
 		s.copy(t, old, int(old.slots), max(len(old.side)/sideWords, side+1), now) {
 		return true
 	}
@@ -155,7 +155,7 @@ func (s *mirrorShard) purge(t *mirrorTable, now int64) (looked int, freed int64)
 		return 1, 0
 	}
 	looked = int(a.slots)
-	worth := func(entries int) bool { return float64(s.used.Load()-int64(entries)) >= float64(a.slots)*mirrorSlack }
+	worth := func(entries int) bool { return float64(s.used.Load()-int64(entries)) >= float64(a.slots)*slotSlack }
 	// Whether it is worth it is found out first, which holds up nobody.
 	if entries, _ := a.kept(now); !worth(entries) {
 		return looked, 0
@@ -218,11 +218,11 @@ func (s *mirrorShard) expect(t *mirrorTable, entries int) {
 }
 
 // slotsFor is the size of a shard with so many entries: minSlots times a power
-// of mirrorGrowth, and as much more as is the shard's phase.
+// of slotGrowth, and as much more as is the shard's phase.
 func slotsFor(entries int, phase float64) int {
-	least := float64(entries) / (mirrorLoad * (1 - mirrorSlack))
-	steps := math.Ceil(math.Log(least/minSlots)/math.Log(mirrorGrowth) - phase)
-	slots := minSlots * math.Pow(mirrorGrowth, max(steps, 0)+phase)
+	least := float64(entries) / (slotLoad * (1 - slotSlack))
+	steps := math.Ceil(math.Log(least/minSlots)/math.Log(slotGrowth) - phase)
+	slots := minSlots * math.Pow(slotGrowth, max(steps, 0)+phase)
 	return int(math.Ceil(slots/lineSlots)) * lineSlots
 }
 

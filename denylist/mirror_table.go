@@ -154,7 +154,7 @@ func (t *mirrorTable) look(k mirrorKey) mirrorHit {
 func (t *mirrorTable) expect(entries int) {
 	for i := range t.shards {
 		// Less what a copy leaves free: no more than growing would have taken.
-		t.shards[i].expect(t, int(float64(entries)/mirrorShards*(1-mirrorSlack)))
+		t.shards[i].expect(t, int(float64(entries)/mirrorShards*(1-slotSlack)))
 	}
 }
 
