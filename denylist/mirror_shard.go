@@ -18,7 +18,7 @@ const mirrorShards = 64
 const (
 	slotLoad   = 0.82
 	slotGrowth = 1.14
-	minSlots     = 16
+	minSlots   = 16
 
 	// slotSlack is the share of slots that a copy leaves free below the
 	// load: so many puts at least are between two copies.
