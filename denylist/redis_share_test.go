@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,117 +16,6 @@ import (
 
 	"github.com/rescindhq/rescind/internal/redistest"
 )
-
-// tower lets commands of a client pass one by one, and notes them.
-type tower struct {
-	mu     sync.Mutex
-	passed []redis.Cmder
-	gate   func(redis.Cmder) error // asked before each; nil: all pass
-}
-
-func (w *tower) pass(cmds ...redis.Cmder) error {
-	w.mu.Lock()
-	gate := w.gate
-	w.passed = append(w.passed, cmds...)
-	w.mu.Unlock()
-	if gate == nil {
-		return nil
-	}
-	return gate(cmds[0])
-}
-
-func (w *tower) close(gate func(redis.Cmder) error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.gate, w.passed = gate, nil
-}
-
-// keysAsked is how many keys each MGET had.
-func (w *tower) keysAsked() []int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	var keys []int
-	for _, cmd := range w.passed {
-		if cmd.Name() == "mget" {
-			keys = append(keys, len(cmd.Args())-1)
-		}
-	}
-	return keys
-}
-
-func (w *tower) DialHook(next redis.DialHook) redis.DialHook { return next }
-func (w *tower) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error {
-		if err := w.pass(cmd); err != nil {
-			cmd.SetErr(err)
-			return err
-		}
-		return next(ctx, cmd)
-	}
-}
-
-func (w *tower) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return func(ctx context.Context, cmds []redis.Cmder) error {
-		if err := w.pass(cmds...); err != nil {
-			for _, cmd := range cmds {
-				cmd.SetErr(err)
-			}
-			return err
-		}
-		return next(ctx, cmds)
-	}
-}
-
-// crowd is a store in which so many checks are under way that no other goes
-// straight, whose commands a tower sees.
-func crowd(t *testing.T, opts RedisOptions) (*Redis, *redis.Client, *tower) {
-	t.Helper()
-	r, c := sharedStore(t, opts)
-	w := &tower{}
-	r.client.AddHook(w)
-	for range straight {
-		r.authority.enter()
-	}
-	require.NoError(t, r.Check(t.Context(), tokenOf("first")))
-	return r, c, w
-}
-
-// held is a gate that holds the first command until it is opened.
-func held() (gate func(redis.Cmder) error, open func(), inside <-chan struct{}) {
-	opened, entered := make(chan struct{}), make(chan struct{})
-	var first atomic.Bool
-	return func(redis.Cmder) error {
-		if first.CompareAndSwap(false, true) {
-			close(entered)
-			<-opened
-		}
-		return nil
-	}, sync.OnceFunc(func() { close(opened) }), entered
-}
-
-// seated waits until so many checks wait for a flight to take off.
-func (r *Redis) seated(t *testing.T, n int) {
-	t.Helper()
-	require.NoError(t, eventually(t, func() error {
-		r.flights[0].mu.Lock()
-		defer r.flights[0].mu.Unlock()
-		aboard := 0
-		for _, f := range r.flights[0].waiting {
-			aboard += f.aboard
-		}
-		if aboard != n {
-			return fmt.Errorf("%d of %d wait", aboard, n)
-		}
-		return nil
-	}))
-}
-
-// hurried never waits for the patience of others: a test decides who flies.
-func (s *flights) fresh() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.since = s.now() + int64(time.Hour)
-}
 
 // TestShare_OneCommand: those who come while a flight is under way travel
 // together in the next, the issuer's key once, and each has its own answer.
@@ -163,6 +51,43 @@ func TestShare_OneCommand(t *testing.T) {
 	}
 }
 
+// TestShare_Issuers: the issuer's entry is that of the token's own issuer,
+// whoever else is aboard.
+func TestShare_Issuers(t *testing.T) {
+	t.Parallel()
+	for _, partitions := range []int{1, 16} {
+		r, _, w := crowd(t, RedisOptions{Partitions: partitions})
+		_, err := r.Revoke(t.Context(), IssuerEntry("https://dead.example", time.Time{}))
+		require.NoError(t, err)
+		gate, open, inside := held()
+		w.close(gate)
+		var all sync.WaitGroup
+		all.Go(func() { assert.NoError(t, r.Check(t.Context(), tokenOf("ahead"))) })
+		<-inside
+		r.flights[0].fresh()
+		for i := range 60 {
+			token := tokenOf(fmt.Sprint(i))
+			token.Issuer = []string{"https://dead.example", testIssuer, "https://live.example"}[i/2%3]
+			if i%5 == 0 {
+				token.Session, token.Subject = "", ""
+			}
+			all.Go(func() {
+				if err := r.Check(t.Context(), token); i/2%3 == 0 {
+					assert.ErrorIs(t, err, ErrRevoked, "%d", i)
+				} else {
+					assert.NoError(t, err, "%d", i)
+				}
+			})
+		}
+		if partitions == 1 {
+			r.seated(t, 60)
+		}
+		open()
+		all.Wait()
+		r.landed(t)
+	}
+}
+
 // TestR16_NobodyBoardsAFlightUnderWay: what was asked before a revocation says
 // nothing to a check that begins after it.
 func TestR16_NobodyBoardsAFlightUnderWay(t *testing.T) {
@@ -182,30 +107,6 @@ func TestR16_NobodyBoardsAFlightUnderWay(t *testing.T) {
 	time.AfterFunc(10*patience, func() { close(open) })
 	all.Wait()
 	assert.Len(t, w.keysAsked(), 3)
-}
-
-// afterwards has f called with the first reply, before anybody sees it.
-func afterwards(f func()) redis.Hook {
-	once := sync.OnceFunc(f)
-	return reply1{once}
-}
-
-type reply1 struct{ got func() }
-
-func (a reply1) DialHook(next redis.DialHook) redis.DialHook { return next }
-func (a reply1) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error {
-		err := next(ctx, cmd)
-		a.got()
-		return err
-	}
-}
-func (a reply1) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return func(ctx context.Context, cmds []redis.Cmder) error {
-		err := next(ctx, cmds)
-		a.got()
-		return err
-	}
 }
 
 // TestShare_WhoLeaves returns at once, aboard or waiting, and nobody else
@@ -250,6 +151,7 @@ func TestShare_WhoLeaves(t *testing.T) {
 	left.Wait()
 	open()
 	stay.Wait()
+	r.landed(t)
 	assert.Equal(t, []int{4}, w.keysAsked(), "nobody waits for a second")
 }
 
@@ -260,7 +162,7 @@ func TestShare_Errors(t *testing.T) {
 	r, c, w := crowd(t, RedisOptions{})
 	require.NoError(t, c.Set(t.Context(), r.keys.entry(ScopeSession, testIssuer, "foreign").key, "x", 0).Err())
 	// fly has those sessions checked in one flight.
-	fly := func(gate func(redis.Cmder) error, sessions ...string) (ahead error, verdicts map[string]error) {
+	fly := func(gate func(redis.Cmder) error, sessions ...string) (verdicts map[string]error, ahead error) {
 		hold, open, inside := held()
 		w.close(func(cmd redis.Cmder) error {
 			if err := hold(cmd); err != nil || len(cmd.Args()) == 5 {
@@ -285,10 +187,10 @@ func TestShare_Errors(t *testing.T) {
 		r.seated(t, len(sessions))
 		open()
 		all.Wait()
-		return ahead, verdicts
+		return verdicts, ahead
 	}
 	pass := func(redis.Cmder) error { return nil }
-	ahead, got := fly(pass, "a", "foreign", "b")
+	got, ahead := fly(pass, "a", "foreign", "b")
 	assert.NoError(t, ahead)
 	assert.NoError(t, got["a"])
 	assert.NoError(t, got["b"])
@@ -297,14 +199,14 @@ func TestShare_Errors(t *testing.T) {
 	assert.NotErrorIs(t, got["foreign"], ErrRevoked)
 
 	broken := errors.New("LOADING")
-	ahead, got = fly(func(redis.Cmder) error { return broken }, "a", "b")
+	got, ahead = fly(func(redis.Cmder) error { return broken }, "a", "b")
 	assert.NoError(t, ahead)
 	for s, err := range got {
 		assert.ErrorIs(t, err, broken, s)
 		assert.ErrorIs(t, err, ErrUnavailable, s)
 	}
 	assert.Zero(t, r.authority.proofs[0].sent.Load(), "the next proves that Redis accepts writes")
-	_, got = fly(pass, "a", "b")
+	got, _ = fly(pass, "a", "b")
 	assert.Equal(t, map[string]error{"a": nil, "b": nil}, got)
 }
 
@@ -368,22 +270,6 @@ func TestShare_StuckFlight(t *testing.T) {
 	close(opened)
 	all.Wait()
 	r.landed(t)
-}
-
-// landed waits until nothing is left of any flight.
-func (r *Redis) landed(t *testing.T) {
-	t.Helper()
-	require.NoError(t, eventually(t, func() error {
-		for p, s := range r.flights {
-			s.mu.Lock()
-			aloft, lead, waiting, watching := s.aloft, s.lead, len(s.waiting), s.watching
-			s.mu.Unlock()
-			if aloft != 0 || lead != 0 || waiting != 0 || watching {
-				return fmt.Errorf("partition %d: %d aloft, %d leads, %d wait, timer %v", p, aloft, lead, waiting, watching)
-			}
-		}
-		return nil
-	}))
 }
 
 // TestShare_Authority: a flight proves that Redis accepts writes when that is
