@@ -34,7 +34,7 @@ var (
 type RevokedError struct{ Entry Entry }
 
 func (e *RevokedError) Error() string {
-	if e.Entry.Revoked == nil {
+	if e.Entry.Revoked == nil && e.Entry.Rotated != nil {
 		return "denylist: revoked: the token was exchanged"
 	}
 	return fmt.Sprintf("denylist: revoked by a %v entry", e.Entry.Scope)

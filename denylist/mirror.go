@@ -1,8 +1,9 @@
 package denylist
 
 import (
-	"context"
-	"errors"
+	"cmp"
+	"fmt"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,6 +20,30 @@ import (
 // for concurrent use.
 type Mirror struct {
 	*Redis
+	opts     MirrorOptions
+	patience time.Duration // how long a read of the log waits for a change
+
+	own    overlay
+	view   atomic.Pointer[mirrorView] // nil: there is no complete copy
+	former atomic.Pointer[formerList] // what a Redis that forgot had; nil: nothing
+	heard  atomic.Int64               // Redis's clock, late: what expired by it is gone
+	phase  atomic.Uint32              // a MirrorState; Fresh while it follows
+	notes  mirrorNotes
+
+	running  atomic.Bool
+	sink     mirrorEntries    // where Run enters what it reads
+	events   chan mirrorEvent // to the goroutine that called Run
+	shadowed chan Token
+	counters mirrorCounters
+}
+
+// mirrorView is a table, and the instant as of which it is complete. There is a
+// new one for each proof. Who has one may look into its table: all that was
+// acknowledged before that instant is there, and stays.
+type mirrorView struct {
+	table *mirrorTable
+	since time.Time
+	marks marks
 }
 
 var (
@@ -91,33 +116,79 @@ type MirrorStats struct {
 	ShadowAge      time.Duration // the oldest freshness at which they disagreed
 }
 
-// NewMirror returns a mirror of store, whose client it shares.
+// Limits of MirrorOptions.
+const (
+	// leastStaleness is what reads of the log can prove: four of them, with the
+	// rests between, each a round trip and a block of a millisecond at least.
+	leastStaleness  = 10 * time.Millisecond
+	leastBytes      = 1 << 20
+	defaultMaxBytes = 1 << 30
+)
+
+// NewMirror returns a mirror of store, whose client it shares: one connection
+// of its pool is the mirror's while Run runs. ErrInvalid: the options are such
+// that it could not promise what a mirror promises.
 func NewMirror(store *Redis, opts MirrorOptions) (*Mirror, error) {
-	return nil, errors.New("denylist: not written yet")
+	if store == nil {
+		return nil, fmt.Errorf("%w: a mirror of no store", ErrInvalid)
+	}
+	opts.MaxStaleness = cmp.Or(opts.MaxStaleness, store.opts.MaxStaleness)
+	opts.MaxBytes = cmp.Or(opts.MaxBytes, defaultMaxBytes)
+	switch {
+	case opts.MaxStaleness > store.opts.MaxStaleness:
+		return nil, fmt.Errorf("%w: a mirror may not be older than %v, which the fleet's barriers wait for: not %v",
+			ErrInvalid, store.opts.MaxStaleness, opts.MaxStaleness)
+	case opts.MaxStaleness < leastStaleness:
+		return nil, fmt.Errorf("%w: a mirror cannot prove less than %v: not %v", ErrInvalid, leastStaleness, opts.MaxStaleness)
+	case opts.MaxBytes < leastBytes:
+		return nil, fmt.Errorf("%w: a mirror of %d bytes: want %d or more", ErrInvalid, opts.MaxBytes, leastBytes)
+	case opts.Shadow < 0:
+		return nil, fmt.Errorf("%w: a shadow of one in %d", ErrInvalid, opts.Shadow)
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	m := &Mirror{
+		Redis:    store,
+		opts:     opts,
+		patience: min(opts.MaxStaleness/4, maxBlock).Truncate(time.Millisecond),
+		events:   make(chan mirrorEvent),
+		shadowed: make(chan Token, 64),
+	}
+	m.sink.mirror = m
+	return m, nil
 }
 
-// Run loads the denylist and follows it until ctx ends. It returns ctx's error,
-// or the reason why this denylist cannot be mirrored at all.
-func (m *Mirror) Run(ctx context.Context) error { return errors.New("denylist: not written yet") }
+// State is what the mirror is doing.
+func (m *Mirror) State() MirrorState {
+	state := MirrorState(m.phase.Load())
+	if state != MirrorFresh {
+		return state
+	}
+	if v := m.view.Load(); v != nil && fresh(v.since, m.opts.Now(), m.opts.MaxStaleness) {
+		return MirrorFresh
+	}
+	return MirrorStale
+}
+
+// Freshness is how old what the mirror says is. False: it has no copy.
+func (m *Mirror) Freshness() (age time.Duration, ok bool) {
+	v := m.view.Load()
+	if v == nil {
+		return 0, false
+	}
+	return max(elapsed(v.since, m.opts.Now()), 0), true
+}
 
 // Stats is what the mirror did so far.
-func (m *Mirror) Stats() MirrorStats { return MirrorStats{} }
-
-// Glance is the first half of a check, which a caller completes with one
-// reading of the clock: stamp, table, clock, in that order. It does no I/O.
-type Glance struct {
-	known  bool
-	stamp  int64 // when the proof was asked for, since the mirror's start, monotonic
-	wall   int64 // the same on the wall clock, Unix nanoseconds
-	hit    bool
-	denial error
-	mirror *Mirror
+func (m *Mirror) Stats() MirrorStats {
+	s := m.counters.stats()
+	s.State = m.State()
+	if v := m.view.Load(); v != nil {
+		s.FreshAt = v.since
+		s.Freshness = max(elapsed(v.since, m.opts.Now()), 0)
+		s.Entries, s.Bytes = int64(v.table.len()), v.table.bytes()
+	}
+	s.Bytes += m.former.Load().bytes()
+	return s
 }
-
-// Glance reads the stamp and then the table.
-func (m *Mirror) Glance(t Token) Glance { return Glance{} }
-
-// Verdict is what the mirror says at an instant that was read after Glance
-// returned: nil, an error wrapping ErrRevoked, or not known, in which case Check
-// has to be asked. now must come from time.Now, or from the mirror's own Now.
-func (g Glance) Verdict(now time.Time) (err error, known bool) { return nil, false }

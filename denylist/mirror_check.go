@@ -1,0 +1,253 @@
+package denylist
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Check implements [Store]. Where the mirror does not know, Redis does.
+func (m *Mirror) Check(ctx context.Context, t Token) error {
+	if err := interrupted(ctx); err != nil {
+		return err
+	}
+	g := m.Glance(t)
+	if err, known := g.Verdict(m.opts.Now()); known {
+		return err
+	}
+	m.counters.asked.Add(1)
+	begun := m.notes.begin()
+	found, err := m.check(ctx, t)
+	if g.ask && g.view != nil {
+		m.note(g.view.table, found, begun)
+	}
+	if err != nil || g.doubt == nil || g.view == nil || g.ask && g.doubt.among(found) {
+		return err
+	}
+	return m.remember(ctx, g)
+}
+
+// among reports whether an entry is one of those that were found for the token.
+func (e *RevokedError) among(found []Entry) bool {
+	return slices.ContainsFunc(found, func(f Entry) bool { return f.Scope == e.Entry.Scope })
+}
+
+// remember decides where Redis denies nothing, and the mirror knows an entry but
+// is too old to be sure of it, or does not know what it denies. The entry may
+// have been reinstated since. Or Redis has forgotten it, with all the rest.
+func (m *Mirror) remember(ctx context.Context, g Glance) error {
+	now, err := m.newest(ctx)
+	if err != nil {
+		return err
+	}
+	for p, at := range g.view.marks {
+		if at.epoch != "" && (now[p].epoch != at.epoch || now[p].seq < at.seq) {
+			return g.doubt
+		}
+	}
+	return nil
+}
+
+// expiryError is how much later than an entry's a table says that its expiry
+// is, in milliseconds. Redis is asked about one that may be over.
+const expiryError = 1000
+
+// Glance is the first half of a check, which a caller completes with one
+// reading of the clock: stamp, table, clock, in that order. It does no I/O.
+type Glance struct {
+	mirror *Mirror
+	view   *mirrorView
+	denial error         // by an entry
+	from   int64         // when that begins to deny, on Redis's clock; 0: it does
+	until  int64         // when it may be over
+	doubt  *RevokedError // an entry that there was, which Redis has to be asked about
+
+	sure   bool // the denial holds, however old the view is
+	ask    bool // an entry that has to be asked about
+	stripe uint8
+}
+
+// Glance reads the stamp and then the table. What this process wrote is looked
+// at before both: it is forgotten there only once a later view has it.
+func (m *Mirror) Glance(t Token) Glance {
+	if m.opts.Shadow > 0 && rand.IntN(m.opts.Shadow) == 0 {
+		m.shadow(t)
+	}
+	return m.glance(t)
+}
+
+// glance is Glance, of which no shadow falls.
+func (m *Mirror) glance(t Token) Glance {
+	if !t.prepared.of(t) && t.validate() != nil {
+		return Glance{}
+	}
+	names := t.digests(m.keys)
+	g := Glance{mirror: m, stripe: names[ScopeToken][0] % counterStripes}
+	login, heard := millis(t.Login), m.heard.Load()
+	if !m.pending.empty() && m.glanceAttempts(&g, t) {
+		return g
+	}
+	if m.own.size.Load() > 0 && m.glanceOwn(&g, t, &names, login, heard) {
+		return g
+	}
+	g.view = m.view.Load()
+	if g.view != nil {
+		g.look(g.view.table, t, &names, login, heard)
+	}
+	if former := m.former.Load(); former != nil && !g.sure {
+		g.lookBack(former, t, &names, login, heard)
+	}
+	return g
+}
+
+// look looks for the entries of a token in a table, from the narrowest. One
+// that denies it is enough.
+func (g *Glance) look(table *mirrorTable, t Token, names *digests, login, heard int64) {
+	has := [...]bool{ScopeToken: true, ScopeSession: t.Session != "", ScopeSubject: t.Subject != "", ScopeIssuer: true}
+	for s := ScopeToken; s <= ScopeIssuer; s++ {
+		if !has[s] {
+			continue
+		}
+		h := table.look(mirrorKey{scope: s, digest: names[s]})
+		if h.found() && g.add(t, s, h, login, heard) {
+			return
+		}
+	}
+}
+
+// add adds an entry of the token's, and reports whether it denies it at once.
+func (g *Glance) add(t Token, s Scope, h mirrorHit, login, heard int64) bool {
+	switch {
+	case h.expires <= heard:
+		return false
+	case h.denies(login, heard):
+		g.doubt = denialBy(t, s, h)
+		g.denial, g.from, g.until = g.doubt, 0, h.expires-expiryError
+		return true
+	}
+	if h.rotated && (g.denial == nil || h.effective < g.from) {
+		g.denial, g.from, g.until = denialBy(t, s, h), h.effective, h.expires-expiryError
+	}
+	if h.unresolved {
+		g.ask, g.doubt = true, denialBy(t, s, h)
+	}
+	return false
+}
+
+// denialBy is what is known of an entry that denies a token.
+func denialBy(t Token, s Scope, h mirrorHit) *RevokedError {
+	e := Entry{Scope: s, Issuer: t.Issuer, ExpiresAt: atMillis(h.expires)}
+	if s != ScopeIssuer {
+		e.ID = t.ids()[s]
+	}
+	if h.revoked {
+		e.Revoked = &Revoked{}
+		if s.Wide() {
+			e.Revoked.Cutoff = atMillis(h.cutoff)
+		}
+	}
+	if h.rotated {
+		e.Rotated = &Rotated{EffectiveFrom: atMillis(h.effective)}
+	}
+	return &RevokedError{Entry: e}
+}
+
+// glanceAttempts looks at what this process tries to revoke (R16), and reports
+// whether that is all there is to say.
+func (m *Mirror) glanceAttempts(g *Glance, t Token) bool {
+	err := m.attempted(m.keys.places(t), t)
+	switch {
+	case errors.Is(err, ErrRevoked):
+		g.denial, g.sure = err, true
+	case err != nil:
+		g.ask = true // Check says so too
+	}
+	return err != nil
+}
+
+// glanceOwn looks at what this process has written, and reports whether that is
+// all there is to say.
+func (m *Mirror) glanceOwn(g *Glance, t Token, names *digests, login, heard int64) bool {
+	var room [ScopeIssuer]mirrorKey
+	keys := append(room[:0], mirrorKey{ScopeToken, names[ScopeToken]}, mirrorKey{ScopeIssuer, names[ScopeIssuer]})
+	if t.Session != "" {
+		keys = append(keys, mirrorKey{ScopeSession, names[ScopeSession]})
+	}
+	if t.Subject != "" {
+		keys = append(keys, mirrorKey{ScopeSubject, names[ScopeSubject]})
+	}
+	g.ask = m.own.look(keys, func(s Scope, h mirrorHit) { g.add(t, s, h, login, heard) })
+	if g.ask {
+		g.denial, g.from = nil, 0
+	}
+	g.view = m.view.Load() // by which an own denial stands or is asked about
+	return g.ask || g.denial != nil && g.from == 0
+}
+
+// Verdict is what the mirror says at an instant that was read after Glance
+// returned: nil, an error wrapping ErrRevoked, or not known, in which case Check
+// has to be asked. now must come from time.Now, or from the mirror's own Now.
+func (g Glance) Verdict(now time.Time) (err error, known bool) {
+	m := g.mirror
+	if m == nil || !g.sure && (g.view == nil || !fresh(g.view.since, now, m.opts.MaxStaleness)) {
+		return nil, false
+	}
+	switch {
+	case g.sure:
+		err = g.denial
+	case g.ask && (g.denial == nil || g.from != 0):
+		return nil, false
+	case g.denial != nil:
+		redis, measured := m.clock.when(now)
+		if millis(redis) >= g.until || g.from != 0 && !measured {
+			return nil, false
+		}
+		if millis(redis) >= g.from {
+			err = g.denial
+		}
+	}
+	m.counters.answered[g.stripe].Add(1)
+	return err, true
+}
+
+// when is what Redis's clock reads when the own one reads an instant; measured
+// says whether that is known well enough to judge by (R12).
+func (c *redisClock) when(own time.Time) (now time.Time, measured bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.at(own), !c.stale(own)
+}
+
+// mirrorNotes keep an answer of Redis from undoing a reinstatement that the
+// mirror has read of since.
+type mirrorNotes struct {
+	mu      sync.Mutex
+	removed uint64 // how many reinstatements were entered
+}
+
+// begin is to be called before Redis is asked.
+func (n *mirrorNotes) begin() uint64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.removed
+}
+
+// note enters what Redis answered of entries that were unresolved. That there
+// is none is not noted: what is gone expires here too, or a record says so.
+func (m *Mirror) note(table *mirrorTable, found []Entry, begun uint64) {
+	m.notes.mu.Lock()
+	defer m.notes.mu.Unlock()
+	if m.notes.removed != begun {
+		return
+	}
+	for _, e := range found {
+		key := mirrorKeyFor(e)
+		if table.look(key).unresolved {
+			// Without room it stays unresolved.
+			_ = table.resolve(key, recordOf(e))
+		}
+	}
+}

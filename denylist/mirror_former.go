@@ -1,0 +1,77 @@
+package denylist
+
+import "slices"
+
+// formerList are the tables of denylists that Redis had and has forgotten
+// (R18). They go on denying, beside what Redis has now, until their entries
+// expire or are reinstated.
+type formerList []*mirrorTable
+
+func (f *formerList) bytes() (sum int64) {
+	if f == nil {
+		return 0
+	}
+	for _, table := range *f {
+		sum += table.bytes()
+	}
+	return sum
+}
+
+// retire makes a table that Redis forgot a former one.
+func (m *Mirror) retire(table *mirrorTable) {
+	var list formerList
+	if old := m.former.Load(); old != nil {
+		list = slices.Clone(*old)
+	}
+	list = append(list, table)
+	m.former.Store(&list)
+}
+
+// purgeFormer drops the tables whose entries have all expired.
+func (m *Mirror) purgeFormer() {
+	old := m.former.Load()
+	if old == nil {
+		return
+	}
+	var list formerList
+	for _, table := range *old {
+		table.purge(m.heardClock(), purgeBudget)
+		if table.len() > 0 {
+			list = append(list, table)
+		}
+	}
+	switch {
+	case len(list) == 0:
+		m.former.Store(nil)
+	case len(list) < len(*old):
+		m.former.Store(&list)
+	}
+}
+
+// lookBack looks for what former tables deny. Nobody can be asked about an
+// entry that was unresolved, nor will more be heard of one that was not yet in
+// effect: both deny.
+func (g *Glance) lookBack(former *formerList, t Token, names *digests, login, heard int64) {
+	for _, table := range *former {
+		for s := ScopeToken; s <= ScopeIssuer; s++ {
+			if s != ScopeIssuer && t.ids()[s] == "" {
+				continue
+			}
+			h := table.look(mirrorKey{scope: s, digest: names[s]})
+			if h.found() && h.expires > heard && (h.unresolved || h.rotated || h.revoked && login <= h.cutoff) {
+				g.denial, g.from, g.sure = denialBy(t, s, h), 0, true
+				return
+			}
+		}
+	}
+}
+
+// removeFormer takes the revoked half off what was reinstated since.
+func (m *Mirror) removeFormer(key mirrorKey) {
+	if former := m.former.Load(); former != nil {
+		for _, table := range *former {
+			_ = table.resolve(key, mirrorRecord{})
+			table.remove(key)
+		}
+	}
+}

@@ -1,0 +1,195 @@
+package denylist
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	// loadPage is how many members of the index one command reads: some
+	// milliseconds of Redis.
+	loadPage = 10_000
+	// loadWide is how many entries with a cutoff one command reads.
+	loadWide = 1000
+)
+
+// mirrorLoad is a load under way.
+type mirrorLoad struct {
+	*Mirror
+	proto *mirrorProtocol
+	table *mirrorTable
+	begun time.Time
+	size  int64 // members of the index when it began
+	read  int64
+	told  time.Time
+}
+
+// load reads the whole denylist: where the log stands, then the index, then
+// the log from there. It returns a table that is complete.
+func (m *Mirror) load(ctx context.Context) (*mirrorLoad, error) {
+	if err := m.readClock(ctx); err != nil {
+		return nil, err
+	}
+	at, err := m.newest(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l := &mirrorLoad{Mirror: m, proto: newMirrorProtocol(at), begun: m.opts.Now()}
+	if l.size, err = m.indexed(ctx); err != nil {
+		return nil, err
+	}
+	l.table = newMirrorTable(m.room(), m.heardClock)
+	l.table.expect(int(l.size))
+	m.sink.table = l.table
+	for p := range at {
+		if err := l.readIndex(ctx, p); err != nil {
+			return l, err
+		}
+	}
+	l.progress(ctx, true)
+	return l, l.catchUp(ctx)
+}
+
+// catchUp reads the log until the table is complete.
+func (l *mirrorLoad) catchUp(ctx context.Context) error {
+	for {
+		more, err := l.Mirror.read(ctx, l.proto, l.sink)
+		if err != nil {
+			return err
+		}
+		if _, complete := l.proto.since(); complete {
+			return nil
+		}
+		if !more {
+			return errors.New("a log that ends before its number")
+		}
+	}
+}
+
+// indexed is how many members the index has, those that have expired included.
+func (m *Mirror) indexed(ctx context.Context) (sum int64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, m.Redis.opts.WriteTimeout)
+	defer cancel()
+	for p := range m.keys.partitions() {
+		n, err := m.client.ZCard(ctx, m.keys.index(p)).Result()
+		if err != nil {
+			return 0, because(ctx, err)
+		}
+		sum += n
+	}
+	return sum, nil
+}
+
+// readIndex enters what a partition's index names. What has expired is left
+// out.
+func (l *mirrorLoad) readIndex(ctx context.Context, p int) error {
+	cursor := &indexCursor{from: strconv.FormatInt(l.heard.Load(), 10)}
+	for {
+		page, end, err := l.page(ctx, p, cursor)
+		if err != nil {
+			return err
+		}
+		if err := l.enter(ctx, p, page); err != nil {
+			return err
+		}
+		l.read += int64(len(page))
+		if end {
+			return nil
+		}
+		l.progress(ctx, false)
+	}
+}
+
+func (l *mirrorLoad) page(ctx context.Context, p int, cursor *indexCursor) (page []redis.Z, end bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, l.Redis.opts.WriteTimeout)
+	defer cancel()
+	query := cursor.query(l.keys.index(p), loadPage)
+	read, err := l.client.ZRangeArgsWithScores(ctx, query).Result()
+	if err != nil {
+		return nil, false, because(ctx, err)
+	}
+	page, end = cursor.take(read, loadPage)
+	return page, end, nil
+}
+
+// enter enters members of the index. Of a session that is all: it has a revoked
+// half and no other. What a token's entry denies the index does not say: until
+// somebody is asked about it, it is unresolved.
+func (l *mirrorLoad) enter(ctx context.Context, p int, page []redis.Z) error {
+	var wide []place
+	for _, z := range page {
+		at, err := indexPosition(z)
+		if err != nil {
+			return err
+		}
+		key, err := mirrorKeyOf(at.member)
+		if err != nil {
+			return fmt.Errorf("%w in the index: %.40q", err, at.member)
+		}
+		whole := key.scope == ScopeSession
+		err = l.table.put(key, mirrorRecord{revoked: whole, unresolved: !whole, expiresAt: atMillis(at.expires)})
+		if err != nil {
+			return err
+		}
+		if key.scope.Wide() {
+			wide = append(wide, place{key.scope, p, l.keys.memberKey(p, at.member)})
+		}
+	}
+	for len(wide) > 0 {
+		n := min(len(wide), loadWide)
+		if err := l.enterWide(ctx, wide[:n]); err != nil {
+			return err
+		}
+		wide = wide[n:]
+	}
+	return nil
+}
+
+// enterWide reads cutoffs. An entry that cannot be read stays unresolved: a
+// check that meets it asks Redis, and cannot tell either.
+func (l *mirrorLoad) enterWide(ctx context.Context, wide []place) error {
+	ctx, cancel := context.WithTimeout(ctx, l.Redis.opts.WriteTimeout)
+	defer cancel()
+	found, err := l.Redis.read(ctx, wide)
+	if err != nil && !errors.Is(err, errForeign) {
+		return because(ctx, err)
+	}
+	for _, e := range found {
+		if err := l.table.resolve(mirrorKeyFor(e), recordOf(e)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// recordOf is an entry as a table takes it.
+func recordOf(e Entry) mirrorRecord {
+	r := mirrorRecord{expiresAt: e.ExpiresAt}
+	if e.Revoked != nil {
+		r.revoked, r.cutoff = true, e.Revoked.Cutoff
+	}
+	if e.Rotated != nil {
+		r.effectiveFrom = e.Rotated.EffectiveFrom
+	}
+	return r
+}
+
+// progress tells how far the load is, ten times a second at most.
+func (l *mirrorLoad) progress(ctx context.Context, end bool) {
+	now := l.opts.Now()
+	if l.opts.OnProgress == nil || !end && now.Sub(l.told) < 100*time.Millisecond {
+		return
+	}
+	l.told = now
+	p := MirrorProgress{Entries: l.read, Share: 1}
+	if l.size > l.read && !end {
+		p.Share = float64(l.read) / float64(l.size)
+		p.Left = time.Duration(float64(now.Sub(l.begun)) * (1 - p.Share) / max(p.Share, 1e-6))
+	}
+	l.tell(ctx, mirrorEvent{progress: &p})
+}
