@@ -20,7 +20,8 @@ import (
 // write instead, on clients of their own: a bare EXISTS of one key, the same
 // over go-redis' auto-pipelining, and over that the MGET that a check is. They
 // take turns: one "op" is a turn of each, "x/..." the median of how many checks
-// are made in the time of one of them.
+// are made in the time of one of them. "prepared" is a check of a token whose
+// digests are kept, as a cache of verified tokens has it.
 func BenchmarkRedisCheck(b *testing.B) {
 	server := redistest.StartTCP(b)
 	token := denylist.Token{
@@ -35,7 +36,9 @@ func BenchmarkRedisCheck(b *testing.B) {
 	key := server.Prefix() + ":{0}:t:01234567890123456789"
 	four := []string{key + "ab", key + "cd", key + "ef", key + "gh"}
 	check := func(ctx context.Context) error { return store.Check(ctx, token) }
+	prepared := token.Prepared()
 	rivals := []rival{
+		{"prepared", func(ctx context.Context) error { return store.Check(ctx, prepared) }},
 		{"EXISTS", func(ctx context.Context) error { return client.Exists(ctx, four[0]).Err() }},
 		{"auto-EXISTS", func(ctx context.Context) error { return piped.Exists(ctx, four[0]).Err() }},
 		{"auto-MGET", func(ctx context.Context) error { return piped.MGet(ctx, four...).Err() }},
