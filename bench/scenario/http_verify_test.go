@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -260,15 +261,9 @@ func TestHTTPVerify_FailuresLeaveTheNextRequestAlone(t *testing.T) {
 	for c := range classes {
 		seen[c]++
 	}
-	assert.Subset(t, []string{"", "timeout", "connection", "http_503"}, keysOf(seen))
-	assert.Subset(t, keysOf(seen), []string{"timeout", "connection"}, "%v", seen)
-}
-
-func keysOf(counts map[string]int) (keys []string) {
-	for k := range counts {
-		keys = append(keys, k)
-	}
-	return keys
+	names := slices.Collect(maps.Keys(seen))
+	assert.Subset(t, []string{"", "timeout", "connection", "http_503"}, names)
+	assert.Subset(t, names, []string{"timeout", "connection"}, "%v", seen)
 }
 
 func TestHTTPVerify_TheEndOfTheRunIsNoFailure(t *testing.T) {
