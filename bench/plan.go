@@ -28,7 +28,8 @@ type Plan struct {
 	// one turn, with several they take turns of one Slice each. A Slice is also
 	// what a turn is recorded by, so that of Duration only whole slices count.
 	// Warmup may be 0 and not longer than Duration. Slice is at least 10 ms;
-	// default 1 s, of a Duration below 10 s a tenth of it.
+	// default 1 s, of a Duration below 10 s a tenth of it. There are at most
+	// 4000 in a run; by default they are longer rather than more.
 	Duration, Warmup, Slice time.Duration
 
 	// A closed loop times one operation in so many, at random, and counts them
@@ -68,9 +69,11 @@ const (
 	minSlice       = 10 * time.Millisecond
 	maxConcurrency = 4096
 	maxRate        = 10e6
-	maxParts       = 100_000
+	// maxKept is how many slices a run may have: as many as a result file of a
+	// gigabyte holds.
+	maxKept = 4000
 	// maxDuration keeps all sums of durations far from overflowing.
-	maxDuration = 30 * 24 * time.Hour
+	maxDuration = 100 * time.Hour
 )
 
 // refuse is an ErrPlan that says what to change.
@@ -78,10 +81,12 @@ func refuse(format string, args ...any) error {
 	return fmt.Errorf("%w: %w", ErrPlan, fmt.Errorf(format, args...))
 }
 
-// complete fills the defaults in and refuses what makes no sense.
-func (p Plan) complete() (Plan, error) {
+// Complete fills the defaults in and refuses what makes no sense (ErrPlan), but
+// for the contenders: so that a plan is refused before it costs anything to set
+// those up. Run does the same.
+func (p Plan) Complete() (Plan, error) {
 	if p.Slice == 0 {
-		p.Slice = max(min(time.Second, p.Duration/10), minSlice)
+		p.Slice = max(min(time.Second, p.Duration/10), minSlice, p.Duration*time.Duration(p.series())/maxKept)
 	}
 	if p.Sample == 0 {
 		p.Sample = 1
@@ -92,7 +97,7 @@ func (p Plan) complete() (Plan, error) {
 	if p.Arrivals == "" && p.Rate != 0 {
 		p.Arrivals = Constant
 	}
-	for _, check := range []func() error{p.checkContenders, p.checkConcurrency, p.checkPace, p.checkTimes} {
+	for _, check := range []func() error{p.checkConcurrency, p.checkPace, p.checkTimes} {
 		if err := check(); err != nil {
 			return Plan{}, err
 		}
@@ -183,8 +188,8 @@ func (p Plan) checkTimes() error {
 		return refuse("slices of %v are shorter than %v", p.Slice, minSlice)
 	case p.Duration < p.Slice:
 		return refuse("a duration of %v is shorter than a slice of %v", p.Duration, p.Slice)
-	case p.Duration/p.Slice > maxParts:
-		return refuse("a duration of %v is more than %d slices of %v", p.Duration, maxParts, p.Slice)
+	case p.rounds() > maxKept/p.series():
+		return refuse("slices of %v are more than %d in all: take longer ones", p.Slice, maxKept)
 	case p.Limit < 0 || p.Limit > maxDuration:
 		return refuse("a limit of %v for each operation", p.Limit)
 	}
@@ -194,8 +199,10 @@ func (p Plan) checkTimes() error {
 // rounds is how many slices each contender gets at each level of concurrency.
 func (p Plan) rounds() int { return int(p.Duration / p.Slice) }
 
+// series is how many there are, at least one.
+func (p Plan) series() int { return max(len(p.Contenders)*len(p.Concurrency), 1) }
+
 // length is how long the run takes, but for what lies between the turns.
 func (p Plan) length() time.Duration {
-	turns := time.Duration(len(p.Contenders) * len(p.Concurrency))
-	return turns * (p.Warmup + time.Duration(p.rounds())*p.Slice)
+	return time.Duration(p.series()) * (p.Warmup + time.Duration(p.rounds())*p.Slice)
 }

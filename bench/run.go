@@ -28,7 +28,7 @@ const progressEvery = 200 * time.Millisecond
 // An open loop still carries out what was due in the turn, for the length of a
 // slice after it, at most Limit, and counts the rest as Unbegun.
 func Run(ctx context.Context, plan Plan, keep func(Slice) error) ([]string, error) {
-	r, err := carryOut(ctx, plan, keep)
+	r, err := carryOut(ctx, plan, newWaiter, keep)
 	if r == nil {
 		return nil, err
 	}
@@ -38,6 +38,7 @@ func Run(ctx context.Context, plan Plan, keep func(Slice) error) ([]string, erro
 // run is a run under way.
 type run struct {
 	plan     Plan
+	wait     func() waiter // makes one
 	keep     func(Slice) error
 	began    time.Time
 	schedule *schedule // of an open loop
@@ -51,12 +52,15 @@ type run struct {
 }
 
 // carryOut is Run without a word. It returns no run if the plan makes no sense.
-func carryOut(ctx context.Context, plan Plan, keep func(Slice) error) (*run, error) {
-	plan, err := plan.complete()
+func carryOut(ctx context.Context, plan Plan, wait func() waiter, keep func(Slice) error) (*run, error) {
+	plan, err := plan.Complete()
 	if err != nil {
 		return nil, err
 	}
-	r := &run{plan: plan, keep: keep, began: time.Now(), seen: make(map[Series]*account)}
+	if err := plan.checkContenders(); err != nil {
+		return nil, err
+	}
+	r := &run{plan: plan, wait: wait, keep: keep, began: time.Now(), seen: make(map[Series]*account)}
 	if plan.Rate > 0 {
 		r.schedule = newSchedule(plan.Arrivals, plan.Rate, plan.Seed)
 	}
@@ -143,7 +147,7 @@ func (r *run) workers(concurrency int) []*worker {
 			random:   rand.NewPCG(r.plan.Seed, uint64(i)), // #nosec G404 -- which operations are timed is no secret
 		}
 		if r.schedule != nil {
-			workers[i].waiter = newWaiter()
+			workers[i].waiter = r.wait()
 		}
 	}
 	return workers
