@@ -45,7 +45,7 @@ func measureOperation(ctx context.Context, duration time.Duration) (time.Duratio
 		Contenders:  []Contender{{Name: "nothing", Scenario: nothing{}}},
 		Concurrency: []int{1}, Duration: duration, Slice: minSlice,
 	}
-	_, err := carryOut(ctx, plan, func(s Slice) error {
+	_, err := carryOut(ctx, plan, newWaiter, func(s Slice) error {
 		each = append(each, float64(s.Wall)/float64(max(s.Operations, 1)))
 		return nil
 	})

@@ -13,6 +13,9 @@ import (
 // operations may last longer.
 const minTop = time.Minute
 
+// maxClasses is how many classes of errors are counted apart.
+const maxClasses = 64
+
 // tally is what is recorded of one part of a turn, by one worker or by all.
 type tally struct {
 	part       int
@@ -46,7 +49,16 @@ func (t *tally) succeeded(latency time.Duration) {
 }
 
 // failed counts an operation that failed.
-func (t *tally) failed(err error) { t.errors[class(err)]++ }
+func (t *tally) failed(err error) { t.count(class(err), 1) }
+
+// count counts failures. Where there are too many classes, what is new is an
+// error like any other.
+func (t *tally) count(class string, n int64) {
+	if _, known := t.errors[class]; !known && (class == "" || len(t.errors) >= maxClasses) {
+		class = "error"
+	}
+	t.errors[class] += n
+}
 
 // class is the name under which an error counts.
 func class(err error) string {
@@ -67,7 +79,7 @@ func (t *tally) ended() int64 { return t.operations + sum(t.errors) }
 func (t *tally) add(other *tally) {
 	t.operations += other.operations
 	for class, n := range other.errors {
-		t.errors[class] += n
+		t.count(class, n)
 	}
 	t.latency.Merge(other.latency)
 	t.overdue += other.overdue
