@@ -26,6 +26,7 @@ func TestMain(m *testing.M) {
 //	                        with -stderr before it, of stderr
 //	await FILE PATTERN      waits for a line, and captures
 //	redis start|kill …      a redis-server of its own, as $REDIS
+//	rediskeys PATTERN N     so many keys, or "some", match there
 //
 // and $REDIS, a server that it shares with others, and $PREFIX, a key prefix
 // of its own there.
@@ -44,7 +45,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits,
 			"await": await, "capture": capture,
-			"redis": newRedisCommand(t),
+			"redis": newRedisCommand(t), "rediskeys": redisKeys,
 		},
 	})
 }

@@ -1,0 +1,247 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/rescindhq/rescind/bench"
+	benchreport "github.com/rescindhq/rescind/bench/report"
+	"github.com/rescindhq/rescind/bench/scenario"
+)
+
+// benchRun measures, and answers with a table or, with --json, with the lines
+// of a result file.
+func benchRun(fs *pflag.FlagSet) action {
+	f := declareBench(fs)
+	return func(ctx context.Context, c *call) error {
+		if err := f.settle(); err != nil {
+			return err
+		}
+		out, err := createResult(f.out)
+		if err != nil {
+			return err
+		}
+		m := &measurement{c: c, flags: f, watch: c.newWatch(), file: out}
+		ctx, stop := untilHangUp(ctx)
+		defer stop()
+		return m.answer(errors.Join(m.run(ctx), out.close()))
+	}
+}
+
+// untilHangUp lets a run clean up behind itself when its terminal goes away, or
+// whoever reads its output: by default both signals end a process at once.
+func untilHangUp(ctx context.Context) (context.Context, func()) {
+	signal.Ignore(syscall.SIGPIPE) // writes fail instead
+	if signal.Ignored(syscall.SIGHUP) {
+		return ctx, func() { signal.Reset(syscall.SIGPIPE) } // nohup
+	}
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP)
+	return ctx, func() { stop(); signal.Reset(syscall.SIGPIPE) }
+}
+
+// measurement is one run, from its flags to its answer.
+type measurement struct {
+	c      *call
+	flags  *benchFlags
+	watch  *watch
+	file   *resultFile // of --out
+	writer *bench.Writer
+	done   bench.Results // what was measured, for the table
+}
+
+// run sets the scenarios up, measures them and removes what was set up. What
+// was measured is in m whatever happens.
+func (m *measurement) run(ctx context.Context) (err error) {
+	knobs, err := m.c.knobs(ctx, m.flags)
+	if err != nil {
+		return err
+	}
+	defer m.watch.clear()
+	stand, err := scenario.Open(ctx, m.c.args, knobs, m.watch.setUp)
+	if err != nil {
+		return benchTrouble(err)
+	}
+	defer func() {
+		m.watch.clear()
+		if e := stand.Close(); e != nil {
+			err = errors.Join(err, cannotTell("removing the keys of this run: %w", e).
+				hint("they are under %s and expire with their tokens", knobs.Redis.Prefix))
+		}
+	}()
+	if m.done.Header, err = m.header(ctx, stand); err != nil {
+		return benchTrouble(err)
+	}
+	m.announce()
+	if m.writer, err = bench.NewWriter(m.sink(), m.done.Header); err != nil {
+		return err
+	}
+	plan := m.flags.plan(stand.Contenders())
+	plan.Progress = m.watch.progress
+	notes, err := bench.Run(ctx, plan, m.keep)
+	if err == nil && slices.Contains(m.c.args, "verify") {
+		err = m.stages(ctx, stand)
+	}
+	return m.end(notes, err)
+}
+
+// announce says what begins, for a person who waits for it.
+func (m *measurement) announce() {
+	if m.c.json {
+		return
+	}
+	m.watch.clear()
+	m.c.say("measuring %s: %s each, after %s to warm up; seed %d", strings.Join(m.c.args, ", "),
+		formatDuration(m.flags.duration), formatDuration(m.flags.warmup), m.flags.seed)
+}
+
+// sink is where the lines of the result go: to the file of --out, and with
+// --json to standard output.
+func (m *measurement) sink() io.Writer {
+	var sinks []io.Writer
+	if m.file != nil {
+		sinks = append(sinks, m.file)
+	}
+	if m.c.json {
+		sinks = append(sinks, m.c.stdout)
+	}
+	return io.MultiWriter(sinks...)
+}
+
+func (m *measurement) keep(s bench.Slice) error {
+	m.done.Slices = append(m.done.Slices, s)
+	return m.writer.Slice(s)
+}
+
+// stages measures where the time of a verification goes.
+func (m *measurement) stages(ctx context.Context, stand *scenario.Stand) error {
+	m.watch.setUp("measuring the stages of a verification", 0)
+	stages, err := stand.Stages(ctx)
+	if err != nil {
+		return err
+	}
+	m.done.Stages = stages
+	for _, s := range stages {
+		if err := m.writer.Stages(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// end writes how the run ended, and words an interruption.
+func (m *measurement) end(notes []string, err error) error {
+	m.done.End = bench.End{Complete: err == nil, Notes: notes}
+	switch last := m.watch.last; {
+	case errors.Is(err, bench.ErrInterrupted), errors.Is(err, context.Canceled):
+		err = cannotTell("interrupted after %s of %s; what was measured is kept",
+			last.Done.Round(100*time.Millisecond), (last.Done + last.Left).Round(100*time.Millisecond))
+	case err != nil:
+		err = benchTrouble(err)
+	}
+	if err != nil {
+		m.done.End.Reason = oneLine(err.Error())
+	}
+	return errors.Join(err, m.writer.End(m.done.End))
+}
+
+// answer prints the table of what was measured, and judges it. A wrong answer
+// is worse than whatever else went wrong.
+func (m *measurement) answer(err error) error {
+	if len(m.done.Slices) == 0 {
+		return err
+	}
+	if !m.c.json {
+		err = errors.Join(err, benchreport.Table(m.c.stdout, &m.done))
+	}
+	if m.file != nil && !m.c.json {
+		m.c.say("as a page: rescind bench report %s --html %s", shellWord(m.flags.out), shellWord(m.flags.out+".html"))
+	}
+	if wrong := m.wrongAnswers(); wrong != nil {
+		return wrong
+	}
+	if err != nil {
+		return err
+	}
+	return m.silence()
+}
+
+// wrongAnswers finds what no store may do: it spoils the run.
+func (m *measurement) wrongAnswers() error {
+	var all []string
+	for _, s := range m.done.Summarize() {
+		if n := s.Errors[bench.WrongAnswer]; n > 0 {
+			all = append(all, fmt.Sprintf("%s x%d %s", s.Contender, s.Concurrency, grouped(n)))
+		}
+	}
+	if all == nil {
+		return nil
+	}
+	return refused("WRONG ANSWERS: %s: a token that is revoked was accepted, or a good one was refused", strings.Join(all, ", ")).
+		hint("do not trust this Redis, this server or this build before that is understood")
+}
+
+// silence finds contenders that never succeeded: their row says nothing.
+func (m *measurement) silence() error {
+	for _, s := range m.done.Summarize() {
+		if s.Operations > 0 {
+			continue
+		}
+		var classes []string
+		for _, class := range slices.Sorted(maps.Keys(s.Errors)) {
+			classes = append(classes, fmt.Sprintf("%s %s", grouped(s.Errors[class]), class))
+		}
+		return cannotTell("no operation of %s succeeded (%s)", s.Contender, orDash(strings.Join(classes, ", "))).
+			hint("the classes of errors are explained in docs/bench.md")
+	}
+	return nil
+}
+
+// resultFile is the file of --out.
+type resultFile struct {
+	file  *os.File
+	wrote bool
+}
+
+// createResult makes the file before anything is measured, and never takes one
+// that exists. Results hold nothing secret: others may read it.
+func createResult(path string) (*resultFile, error) {
+	if path == "" {
+		return nil, nil
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	switch {
+	case errors.Is(err, os.ErrExist):
+		return nil, usageError("--out: %s exists", path).hint("nothing is overwritten: name another file")
+	case err != nil:
+		return nil, usageError("--out: %w", err)
+	}
+	return &resultFile{file: file}, nil
+}
+
+func (r *resultFile) Write(line []byte) (int, error) {
+	r.wrote = true
+	return r.file.Write(line)
+}
+
+// close removes a file that nothing was written to.
+func (r *resultFile) close() error {
+	if r == nil {
+		return nil
+	}
+	err := r.file.Close()
+	if !r.wrote {
+		err = errors.Join(err, os.Remove(r.file.Name()))
+	}
+	return err
+}
