@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -176,7 +177,7 @@ func TestLiveLineFits(t *testing.T) {
 	p := bench.Progress{Contender: "http-verify http://id.example:8080/v1/verify", Concurrency: 1024, Done: 37 * time.Second, Left: 23 * time.Second,
 		Rate: 1234567.8, P50: 1234 * time.Microsecond, P99: 98765 * time.Microsecond, Errors: 12345}
 	line := describe(p, 0.6)
-	assert.Equal(t, "60 %  23s left  http-verify http://id.example:8080/v1/verify x1024  1,234,567/s  p50 1.23ms  p99 98.8ms  12,345 errors", line)
+	assert.Equal(t, "60 %  23s left  http-verify http://id.example:8080/v1/verify@1024  1,234,567/s  p50 1.23ms  p99 98.8ms  12,345 errors", line)
 	for width := range 200 {
 		for _, share := range []float64{-1, 0, 0.6, 1, 2, math.NaN()} {
 			got := fit(width, share, line+" µs")
@@ -186,7 +187,7 @@ func TestLiveLineFits(t *testing.T) {
 	assert.Equal(t, "[############--------] "+line, fit(150, 0.6, line))
 	assert.Equal(t, "60 %  23s", fit(9, 0.6, line))
 	p.Warmup = true
-	assert.Regexp(t, ` x1024  warming up$`, describe(p, 0.6))
+	assert.Regexp(t, `@1024  warming up$`, describe(p, 0.6))
 }
 
 // Where no line can be redrawn, one is written now and then; at the end of a
@@ -257,6 +258,42 @@ func TestJudge(t *testing.T) {
 		assert.Equal(t, row.code, exitCode(c.judge(row.differences, texts, limits)), row.limits)
 		assert.Regexp(t, regexp.MustCompile(row.want), stderr.String(), row.limits)
 	}
+}
+
+// wrongFirst gives one wrong answer, and then only good ones.
+type wrongFirst struct{ asked atomic.Bool }
+
+func (w *wrongFirst) Operation(int, int) (bench.Operation, error) {
+	return func(context.Context) error {
+		if w.asked.Swap(true) {
+			return nil
+		}
+		return wrongAnswer{}
+	}, nil
+}
+
+type wrongAnswer struct{}
+
+func (wrongAnswer) Error() string { return "a revoked token was accepted" }
+func (wrongAnswer) Class() string { return bench.WrongAnswer }
+
+// One wrong answer spoils a run, be it in the warm-up that is thrown away.
+func TestWrongAnswerInWarmup(t *testing.T) {
+	t.Parallel()
+	for warmup, want := range map[time.Duration]string{0: "verify@1 gave 1:", 20 * time.Millisecond: "some while it warmed up:"} {
+		var r bench.Results
+		plan := bench.Plan{
+			Contenders: []bench.Contender{{Name: "verify", Scenario: &wrongFirst{}}}, Concurrency: []int{1},
+			Warmup: warmup, Duration: 50 * time.Millisecond,
+		}
+		var err error
+		r.End.Notes, err = bench.Run(t.Context(), plan, func(s bench.Slice) error { r.Slices = append(r.Slices, s); return nil })
+		require.NoError(t, err)
+		err = wrongAnswers(&r)
+		assert.Equal(t, exitRefused, exitCode(err))
+		assert.ErrorContains(t, err, want)
+	}
+	assert.NoError(t, wrongAnswers(&bench.Results{}))
 }
 
 // A file is made before anything is measured, so that nobody measures for

@@ -40,6 +40,11 @@ func benchCompare(fs *pflag.FlagSet) action {
 		if err := write(c.stdout, differences); err != nil {
 			return err
 		}
+		for _, run := range runs {
+			if err := wrongAnswers(run); err != nil {
+				return err
+			}
+		}
 		return c.judge(differences, *texts, limits)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -116,11 +117,12 @@ func oneSeries(name string, runs []*bench.Results) (bench.Summary, error) {
 
 // readResults reads files of results; "-" is standard input.
 func (c *call) readResults(ctx context.Context, paths []string) ([]*bench.Results, error) {
+	piped := slices.DeleteFunc(slices.Clone(paths), func(path string) bool { return path != "-" })
+	if len(piped) > 1 {
+		return nil, usageError("standard input is named twice")
+	}
 	var runs []*bench.Results
-	for i, path := range paths {
-		if path == "-" && strings.Contains(" "+strings.Join(paths[:i], " ")+" ", " - ") {
-			return nil, usageError("standard input is named twice")
-		}
+	for _, path := range paths {
 		run, err := c.readResult(ctx, path)
 		if err != nil {
 			return nil, err

@@ -74,10 +74,7 @@ func (m *measurement) run(ctx context.Context) (err error) {
 	}
 	defer func() {
 		m.watch.clear()
-		if e := stand.Close(); e != nil {
-			err = errors.Join(err, cannotTell("removing the keys of this run: %w", e).
-				hint("they are under %s and expire with their tokens", knobs.Redis.Prefix))
-		}
+		err = cleaned(err, stand.Close(), stand.Redis()["prefix"])
 	}()
 	if m.done.Header, err = m.header(ctx, stand); err != nil {
 		return benchTrouble(err)
@@ -93,6 +90,19 @@ func (m *measurement) run(ctx context.Context) (err error) {
 		err = m.stages(ctx, stand)
 	}
 	return m.end(notes, err)
+}
+
+// cleaned adds to an error of the run that its keys could not be removed.
+func cleaned(err, leftover error, prefix string) error {
+	if leftover == nil {
+		return err
+	}
+	both := cannotTell("%w", errors.Join(err, leftover))
+	var f *failure
+	if errors.As(err, &f) {
+		both.hints = f.hints
+	}
+	return both.hint("when Redis is back: redis-cli --scan --pattern %s | xargs -r redis-cli unlink", shellWord(prefix+":*"))
 }
 
 // announce says what begins, for a person who waits for it.
@@ -144,8 +154,8 @@ func (m *measurement) end(notes []string, err error) error {
 	m.done.End = bench.End{Complete: err == nil, Notes: notes}
 	switch last := m.watch.last; {
 	case errors.Is(err, bench.ErrInterrupted), errors.Is(err, context.Canceled):
-		err = cannotTell("interrupted after %s of %s; what was measured is kept",
-			last.Done.Round(100*time.Millisecond), (last.Done + last.Left).Round(100*time.Millisecond))
+		err = cannotTell("interrupted after %s of %s",
+			formatDuration(last.Done.Round(100*time.Millisecond)), formatDuration((last.Done + last.Left).Round(100*time.Millisecond)))
 	case err != nil:
 		err = benchTrouble(err)
 	}
@@ -167,7 +177,7 @@ func (m *measurement) answer(err error) error {
 	if m.file != nil && !m.c.json {
 		m.c.say("as a page: rescind bench report %s --html %s", shellWord(m.flags.out), shellWord(m.flags.out+".html"))
 	}
-	if wrong := m.wrongAnswers(); wrong != nil {
+	if wrong := wrongAnswers(&m.done); wrong != nil {
 		return wrong
 	}
 	if err != nil {
@@ -176,16 +186,21 @@ func (m *measurement) answer(err error) error {
 	return m.silence()
 }
 
-// wrongAnswers finds what no store may do: it spoils the run.
-func (m *measurement) wrongAnswers() error {
+// wrongAnswers finds what no store may do: it spoils the run. Of those in the
+// warm-up only a note knows.
+func wrongAnswers(r *bench.Results) error {
 	var all []string
-	for _, s := range m.done.Summarize() {
+	for _, s := range r.Summarize() {
 		if n := s.Errors[bench.WrongAnswer]; n > 0 {
-			all = append(all, fmt.Sprintf("%s x%d %s", s.Contender, s.Concurrency, grouped(n)))
+			all = append(all, fmt.Sprintf("%s@%d gave %s", s.Contender, s.Concurrency, grouped(n)))
 		}
 	}
-	if all == nil {
+	warned := slices.ContainsFunc(r.End.Notes, func(note string) bool { return strings.HasPrefix(note, "WRONG ANSWERS") })
+	switch {
+	case all == nil && !warned:
 		return nil
+	case all == nil:
+		all = []string{"some while it warmed up"}
 	}
 	return refused("WRONG ANSWERS: %s: a token that is revoked was accepted, or a good one was refused", strings.Join(all, ", ")).
 		hint("do not trust this Redis, this server or this build before that is understood")

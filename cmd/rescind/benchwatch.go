@@ -72,7 +72,7 @@ func describe(p bench.Progress, share float64) string {
 	parts := []string{
 		fmt.Sprintf("%.0f %%", 100*share),
 		p.Left.Round(time.Second).String() + " left",
-		fmt.Sprintf("%s x%d", p.Contender, p.Concurrency),
+		fmt.Sprintf("%s@%d", p.Contender, p.Concurrency),
 	}
 	if p.Warmup {
 		return strings.Join(append(parts, "warming up"), "  ")
