@@ -145,7 +145,7 @@ func (a axis) linearMarks(gap float64) []float64 {
 	step := roundUp(max((a.high-a.low)/room, 1e-9))
 	var values []float64
 	for n := math.Ceil(a.low/step - 1e-9); n*step <= a.high+step*1e-9; n++ {
-		values = append(values, n*step)
+		values = append(values, n*step+0) // never -0
 	}
 	return values
 }

@@ -1,6 +1,8 @@
 package report
 
 import (
+	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -152,14 +154,19 @@ type named struct {
 }
 
 // names writes the names of curves at the right, each on a line of its own, and
-// leads from the curve's end to its name. Names come from the lowest place on
-// the page up or down alike: they are sorted by the caller.
+// leads from the curve's end to its name. Where they have no room, the legend
+// has to do.
 func (p *plot) names(ends []named) {
+	const line = fontSize + 4
+	if float64(len(ends))*line > p.bottom-p.top {
+		return
+	}
+	slices.SortStableFunc(ends, func(a, b named) int { return cmp.Compare(b.end.y, a.end.y) })
 	places := make([]float64, len(ends))
 	for i, e := range ends {
 		places[i] = p.y.at(e.end.y)
 	}
-	for i, y := range spread(places, fontSize+4, p.top, p.bottom) {
+	for i, y := range spread(places, line, p.top, p.bottom) {
 		class := colour(ends[i].series)
 		x := p.x.at(ends[i].end.x)
 		p.path("lead "+class, "M"+px(x)+" "+px(places[i])+"L"+px(p.right)+" "+px(places[i])+"L"+px(p.right+14)+" "+px(y))
@@ -174,7 +181,8 @@ func colour(series int) string { return "c" + strconv.Itoa(series%colours) }
 // colours is how many the page has.
 const colours = 8
 
-// sign is the path of a series' sign around x, y.
+// sign is the path of a series' sign around x, y. Beyond eight series colours
+// come again, with another sign.
 func sign(series int, x, y float64) string {
 	corners := [][]point{
 		nil,
@@ -185,7 +193,7 @@ func sign(series int, x, y float64) string {
 		{{-1.5, -5}, {1.5, -5}, {1.5, -1.5}, {5, -1.5}, {5, 1.5}, {1.5, 1.5}, {1.5, 5}, {-1.5, 5}, {-1.5, 1.5}, {-5, 1.5}, {-5, -1.5}, {-1.5, -1.5}},
 		{{-5, -3}, {-3, -5}, {0, -2}, {3, -5}, {5, -3}, {2, 0}, {5, 3}, {3, 5}, {0, 2}, {-3, 5}, {-5, 3}, {-2, 0}},
 		{{-5, 0}, {-2.5, -4.5}, {2.5, -4.5}, {5, 0}, {2.5, 4.5}, {-2.5, 4.5}},
-	}[series%colours]
+	}[(series+series/colours)%colours]
 	if corners == nil {
 		return "M" + px(x-4.5) + " " + px(y) + "a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0 -9 0Z"
 	}

@@ -45,10 +45,16 @@ func comparisonTable(b *strings.Builder, differences []bench.Difference) {
 
 // change is "better" or "worse" where the slices can tell, else empty.
 func change(d bench.Difference) string {
-	if !finite(d.P) || d.P >= surprise || !bounded(d.Ratio) || (d.Ratio.Low <= 1 && d.Ratio.High >= 1) {
+	more := d.Ratio.Center > 1
+	switch {
+	case !finite(d.P) || d.P >= surprise:
+		return ""
+	case d.Old == 0 && d.New > 0: // there is no ratio to nothing
+		more = true
+	case !bounded(d.Ratio) || (d.Ratio.Low <= 1 && d.Ratio.High >= 1):
 		return ""
 	}
-	if (d.Ratio.Center > 1) == (d.Metric == "rate") {
+	if more == (d.Metric == bench.MetricRate) {
 		return "better"
 	}
 	return "worse"

@@ -137,7 +137,6 @@ func percentileDrawing(id string, s size, g group) drawing {
 		ends = append(ends, named{t.series, curves[i][len(curves[i])-1], t.name})
 	}
 	if s.direct {
-		slices.SortFunc(ends, func(a, b named) int { return cmp.Compare(b.end.y, a.end.y) })
 		p.names(ends)
 	}
 	return p.drawing

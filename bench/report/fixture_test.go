@@ -68,7 +68,7 @@ func (m maker) slice(w workload, level, round int, at time.Duration) bench.Slice
 	queue := max(1, float64(level)/2.2)
 	noise := math.Exp(0.08 * m.random.NormFloat64())
 	latency := hdrhistogram.New(1, int64(time.Minute), 2)
-	sum, most := 0.0, 3000
+	sum, most := 0.0, 1000
 	for range most {
 		ns := float64(w.time) * queue * noise * math.Exp(0.25*m.random.NormFloat64())
 		if m.random.IntN(150) == 0 {

@@ -141,7 +141,7 @@ func (r run) highlights() []highlight {
 		if cpu, ok := ratio.CPU[bench.AllProcesses]; ok && finite(cpu.Center) {
 			text += ", " + significant(cpu.Center) + " × its CPU"
 		}
-		all = append(all, highlight{at(ratio.Series), significant(i.Center) + " ×", text})
+		all = append(all, highlight{ratio.Contender + ", " + workers(ratio.Concurrency), significant(i.Center) + " ×", text})
 	}
 	return all
 }

@@ -49,7 +49,7 @@ func (r run) markdownTable(b *strings.Builder) {
 			heading = append(heading, m.name+" ÷ "+r.Header.Baseline)
 		}
 		for _, process := range r.compared() {
-			heading = append(heading, "CPU ÷, "+process)
+			heading = append(heading, "CPU ("+process+") ÷ "+r.Header.Baseline)
 		}
 	}
 	markdownRow(b, heading)
@@ -59,9 +59,11 @@ func (r run) markdownTable(b *strings.Builder) {
 			percentileText(s, 50), percentileText(s, 99), perSecond(s.Rate)}, r.markdownRatios(s)...))
 	}
 	b.WriteByte('\n')
+	b.WriteString("at: concurrent workers.")
 	if len(r.ratios) > 0 {
-		b.WriteString("at: concurrent workers. Ratios are medians over pairs of turns (95 % interval); below 1 is less than the baseline.\n")
+		b.WriteString(" Ratios are medians over pairs of turns (95 % interval); below 1 is less than the baseline.")
 	}
+	b.WriteByte('\n')
 }
 
 func (r run) markdownRatios(s bench.Summary) []string {

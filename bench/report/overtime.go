@@ -82,7 +82,6 @@ func (r run) timeDrawing(id string, s size, g group) drawing {
 		ends = append(ends, p.timeCurves(t, series[i])...)
 	}
 	if s.direct {
-		slices.SortFunc(ends, func(a, b named) int { return cmp.Compare(b.end.y, a.end.y) })
 		p.names(ends)
 	}
 	return p.drawing

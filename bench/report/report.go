@@ -67,6 +67,18 @@ func (r run) latencyMeasures() []measure {
 	}
 }
 
+// unbounded says whether a ratio lacks its interval.
+func (r run) unbounded() bool {
+	for _, ratio := range r.ratios {
+		for _, m := range r.measures() {
+			if i := m.of(ratio); finite(i.Center) && !bounded(i) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // compared is the processes whose ratios are known, "all" of them together
 // first.
 func (r run) compared() []string {

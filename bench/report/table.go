@@ -87,9 +87,9 @@ func (r run) ratioTable(b *strings.Builder) {
 	if len(r.ratios) == 0 {
 		return
 	}
-	fmt.Fprintf(b, "\nRatio to %s, pair by pair: median (95 %% interval), below 1 is less than %[1]s\n", r.Header.Baseline)
+	fmt.Fprintf(b, "\nRatio to %s: median of %s (95 %% interval); below 1 is less than %[1]s\n", r.Header.Baseline, r.pairs())
 	g := grid{names: 1}
-	cells := []string{"contender", "at", "pairs"}
+	cells := []string{"contender", "at"}
 	for _, m := range r.measures() {
 		cells = append(cells, m.name)
 	}
@@ -98,7 +98,7 @@ func (r run) ratioTable(b *strings.Builder) {
 	}
 	g.row(cells...)
 	for _, ratio := range r.ratios {
-		cells := []string{ratio.Contender, strconv.Itoa(ratio.Concurrency), strconv.Itoa(ratio.Pairs)}
+		cells := []string{ratio.Contender, strconv.Itoa(ratio.Concurrency)}
 		for _, m := range r.measures() {
 			cells = append(cells, interval(m.of(ratio)))
 		}
@@ -108,6 +108,25 @@ func (r run) ratioTable(b *strings.Builder) {
 		g.row(cells...)
 	}
 	g.write(b)
+	if r.unbounded() {
+		b.WriteString("(?): too few pairs for an interval, which takes six.\n")
+	}
+}
+
+// pairs says how many there were; interrupted runs have fewer of some.
+func (r run) pairs() string {
+	least, most := r.ratios[0].Pairs, r.ratios[0].Pairs
+	for _, ratio := range r.ratios {
+		least, most = min(least, ratio.Pairs), max(most, ratio.Pairs)
+	}
+	switch {
+	case most == 1:
+		return "1 pair"
+	case least == most:
+		return fmt.Sprintf("%d pairs", most)
+	default:
+		return fmt.Sprintf("%d to %d pairs", least, most)
+	}
 }
 
 func (r run) stageTable(b *strings.Builder) {

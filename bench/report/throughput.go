@@ -5,12 +5,15 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+
+	"github.com/rescindhq/rescind/bench"
 )
 
 // throughputChart is the rate against the number of workers; nil where only one
 // level was measured, or the plan fixed the rate.
 func (r run) throughputChart(id string) []chart {
-	if r.Header.Open || len(r.levels()) < 2 {
+	progress := func(s bench.Summary) bool { return s.Rate > 0 }
+	if r.Header.Open || len(r.levels()) < 2 || !slices.ContainsFunc(r.summaries, progress) {
 		return nil
 	}
 	var c chart
@@ -62,7 +65,6 @@ func (r run) throughputDrawing(id string, s size) drawing {
 		}
 	}
 	if s.direct {
-		slices.SortFunc(ends, func(a, b named) int { return cmp.Compare(b.end.y, a.end.y) })
 		p.names(ends)
 	}
 	return p.drawing
