@@ -1,3 +1,5 @@
+//go:build !race
+
 package scenario
 
 import (
@@ -14,7 +16,8 @@ import (
 )
 
 // What an operation allocates is what the same call allocates without the
-// harness around it. Not parallel: everybody's allocations count.
+// harness around it. Not parallel: everybody's allocations count. Not under the
+// race detector either, which makes a sync.Pool forget.
 func TestHarnessAllocatesNothing(t *testing.T) {
 	server := redistest.Shared(t)
 	k := small(server, server.Prefix())
