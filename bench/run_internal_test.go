@@ -431,6 +431,21 @@ func TestInterruptedWhileItWaits(t *testing.T) {
 	assert.Less(t, time.Since(began), time.Minute)
 }
 
+// TestProgressOfShortSlices: it is told between them.
+func TestProgressOfShortSlices(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		told := 0
+		_, _, err := carry(t.Context(), Plan{
+			Contenders:  []Contender{{Name: "a", Scenario: sleeps(time.Millisecond)}, {Name: "b", Scenario: sleeps(time.Millisecond)}},
+			Concurrency: []int{1}, Duration: 2 * time.Second, Slice: 10 * time.Millisecond,
+			Progress: func(Progress) { told++ },
+		})
+		require.NoError(t, err)
+		assert.InDelta(t, 20, told, 2)
+	})
+}
+
 // TestProgress: some five times a second, and it adds up.
 func TestProgress(t *testing.T) {
 	t.Parallel()

@@ -52,15 +52,16 @@ func (t *turn) take(ctx context.Context) error {
 	t.run.settle()
 	start := t.launch(ctx)
 	if err := t.begin(ctx, start); err != nil {
-		return t.abandon(ctx, err)
+		return t.abandon(err)
 	}
 	if err := t.watch(ctx); err != nil {
-		return t.abandon(ctx, err)
+		return t.abandon(err)
 	}
 	if err := t.end(ctx); err != nil {
-		return t.abandon(ctx, err)
+		return t.abandon(err)
 	}
 	t.cancel()
+	t.run.progress(t, t.length())
 	t.run.done += t.length()
 	return nil
 }
@@ -94,13 +95,22 @@ func (t *turn) launch(ctx context.Context) (start chan struct{}) {
 
 // begin reads the meters and lets the workers go.
 func (t *turn) begin(ctx context.Context, start chan struct{}) error {
-	cpu, err := t.contender.readCPU(ctx)
+	cpu, err := t.readCPU(ctx)
 	t.clock.add(mark{cpu: cpu})
 	t.at = time.Since(t.run.began)
 	t.pace.began = time.Now()
 	t.pace.over.Store(err != nil)
 	close(start)
 	return err
+}
+
+// readCPU reads the meters while no operation is under way.
+func (t *turn) readCPU(ctx context.Context) (map[string]time.Duration, error) {
+	cpu, err := t.contender.readCPU(ctx)
+	if ctx.Err() != nil {
+		return nil, interrupted(ctx) // whatever the meters made of it
+	}
+	return cpu, err
 }
 
 // watch keeps what is whole until all have ended.
@@ -150,15 +160,12 @@ func (t *turn) tally(part int) *tally {
 
 // end reads the meters a last time and keeps the rest.
 func (t *turn) end(ctx context.Context) error {
-	if ctx.Err() != nil {
-		return interrupted(ctx)
-	}
 	select {
 	case err := <-t.clock.fails:
 		return err
 	default:
 	}
-	cpu, err := t.contender.readCPU(ctx)
+	cpu, err := t.readCPU(ctx)
 	if err != nil {
 		return err
 	}
@@ -225,7 +232,7 @@ func (t *turn) sum(part int, all *tally) Slice {
 
 // abandon ends the workers before their time and returns why. What they have
 // recorded since is dropped.
-func (t *turn) abandon(ctx context.Context, err error) error {
+func (t *turn) abandon(err error) error {
 	t.pace.over.Store(true)
 	t.pace.looks.Add(1)
 	t.cancel()
@@ -235,8 +242,5 @@ func (t *turn) abandon(ctx context.Context, err error) error {
 		}
 	}
 	<-t.ended
-	if ctx.Err() != nil {
-		return interrupted(ctx)
-	}
 	return err
 }
