@@ -144,11 +144,10 @@ func (c *delayedConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close implements [net.Conn]. Both goroutines end soon after.
+// Close implements [net.Conn]. Both goroutines end soon after: one cannot read
+// any more, the other cannot wait or write.
 func (c *delayedConn) Close() error {
-	err := c.Conn.Close()
-	c.line.abandon()
-	return errors.Join(err, c.near.Close(), c.wait.close())
+	return errors.Join(c.Conn.Close(), c.near.Close(), c.wait.close())
 }
 
 // SetDeadline implements [net.Conn].

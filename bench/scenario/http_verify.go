@@ -203,7 +203,7 @@ func (w *httpWorker) ask(ctx context.Context) error {
 	w.authorization[0] = w.of.bearers[w.tokens.next()]
 	answer, err := w.of.transport.RoundTrip(w.request.WithContext(ctx))
 	if err != nil {
-		w.prepare() // the transport may still be reading the old one
+		w.prepare() // without an answer nothing says when the transport has done with the old one
 		return connectionError(ctx, err)
 	}
 	err = w.drain(answer.Body)

@@ -250,8 +250,8 @@ func TestHTTPVerify_FailuresLeaveTheNextRequestAlone(t *testing.T) {
 	defer h.Close()
 	classes := make(chan string, 4*200)
 	all(t, h, 4, func(do bench.Operation) {
-		for range 200 {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		for i := range 200 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(1+i%20)*50*time.Microsecond)
 			classes <- class(do(ctx))
 			cancel()
 		}

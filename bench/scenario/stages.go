@@ -190,20 +190,24 @@ func (p *probe) turn(ctx context.Context) (time.Duration, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
+	var odd bool
 	var last error
 	at := 0
 	began := time.Now()
 	for range p.count {
 		_, err := p.verify(ctx, p.tokens[at])
 		if err != p.want { // the sentinel itself: errors.Is would cost more than some stages
-			last = err
+			odd, last = true, err
 		}
 		if at++; at == len(p.tokens) {
 			at = 0
 		}
 	}
 	took := time.Since(began)
-	if last != nil {
+	switch {
+	case odd && last == nil:
+		return 0, wrong("%s: a token that should end there was accepted", p.stage)
+	case odd:
 		return 0, fmt.Errorf("%s: %w", p.stage, last)
 	}
 	return took, nil
