@@ -3,13 +3,11 @@ package main
 import (
 	"context"
 	"net/url"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/klauspost/cpuid/v2"
 	"github.com/spf13/pflag"
 
 	"github.com/rescindhq/rescind/bench"
@@ -27,7 +25,7 @@ func (m *measurement) header(ctx context.Context, stand *scenario.Stand) (bench.
 	if err != nil {
 		return bench.Header{}, err
 	}
-	environment := thisMachine()
+	environment := bench.CurrentEnvironment()
 	environment.Redis = stand.Redis()
 	return bench.Header{
 		Schema:      bench.Schema,
@@ -61,22 +59,6 @@ func (f *benchFlags) baselineOf(described []bench.Description) (string, error) {
 		return "naive", nil
 	}
 	return names[0], nil
-}
-
-// thisMachine is where this process runs.
-func thisMachine() bench.Environment {
-	b := thisBuild()
-	if b.Revision != "" {
-		b.Version += " " + short(b.Revision)
-	}
-	cpu := cpuid.CPU.BrandName
-	if cpu == "" {
-		cpu = "unknown"
-	}
-	return bench.Environment{
-		CPU: cpu, Cores: runtime.NumCPU(), GOMAXPROCS: runtime.GOMAXPROCS(0),
-		OS: runtime.GOOS, Arch: runtime.GOARCH, Go: b.Go, Rescind: b.Version,
-	}
 }
 
 // shownRedis is the URL of Redis without what may be secret in it.
