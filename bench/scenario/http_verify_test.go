@@ -25,7 +25,7 @@ import (
 	"github.com/rescindhq/rescind/verifier"
 )
 
-const testTarget = "https://issuer.example"
+const serverIssuer = "https://issuer.example"
 
 // keyDir is the directory of a server's key ring.
 func keyDir(t *testing.T) (string, *rotation.KeyRing) {
@@ -42,7 +42,7 @@ func keyDir(t *testing.T) (string, *rotation.KeyRing) {
 // on list.
 func protected(t *testing.T, ring *rotation.KeyRing, list *denylist.Memory) *httptest.Server {
 	t.Helper()
-	v, err := verifier.New(list, []verifier.Issuer{{Name: testTarget, Keys: ring, Audiences: []string{"api"}}}, verifier.Options{})
+	v, err := verifier.New(list, []verifier.Issuer{{Name: serverIssuer, Keys: ring, Audiences: []string{"api"}}}, verifier.Options{})
 	require.NoError(t, err)
 	server := httptest.NewServer(v.Middleware(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "welcome")
@@ -53,7 +53,7 @@ func protected(t *testing.T, ring *rotation.KeyRing, list *denylist.Memory) *htt
 
 func httpKnobsOf(dir string, urls ...string) Knobs {
 	knobs := Defaults()
-	knobs.Tokens, knobs.KeysDir, knobs.Issuer, knobs.Audience, knobs.URLs = 20, dir, testTarget, []string{"api"}, urls
+	knobs.Tokens, knobs.KeysDir, knobs.Issuer, knobs.Audience, knobs.URLs = 20, dir, serverIssuer, []string{"api"}, urls
 	return knobs
 }
 
@@ -89,26 +89,11 @@ func TestHTTPVerify_TokensOfOurOwnMaking(t *testing.T) {
 	for range 50 {
 		require.NoError(t, do(t.Context()))
 	}
-	_, err = list.Revoke(t.Context(), denylist.IssuerEntry(testTarget, time.Time{}))
+	_, err = list.Revoke(t.Context(), denylist.IssuerEntry(serverIssuer, time.Time{}))
 	require.NoError(t, err)
 	err = do(t.Context())
 	assert.Equal(t, "http_401", class(err))
 	assert.NoError(t, stand.Close())
-}
-
-func TestHTTPVerify_NothingToAskAbout(t *testing.T) {
-	t.Parallel()
-	dir, _ := keyDir(t)
-	for name, knobs := range map[string]Knobs{
-		"no keys":    {URLs: []string{"http://127.0.0.1:1"}, Issuer: testTarget},
-		"no issuer":  {URLs: []string{"http://127.0.0.1:1"}, KeysDir: dir},
-		"nobody":     {URLs: []string{"http://127.0.0.1:1"}, KeysDir: t.TempDir(), Issuer: testTarget},
-		"no targets": {KeysDir: dir, Issuer: testTarget},
-	} {
-		_, err := Open(t.Context(), []string{httpVerifyName}, knobs, nil)
-		require.Error(t, err, name)
-		assert.True(t, errors.Is(err, ErrMissing) || errors.Is(err, rotation.ErrNoKey), "%s: %v", name, err)
-	}
 }
 
 // answering is a server that gives every request the same answer.
@@ -161,32 +146,6 @@ func TestHTTPVerify_Probe(t *testing.T) {
 		})
 	}
 	t.Cleanup(func() { assert.Zero(t, followed.Load(), "a redirect was followed") })
-}
-
-func TestHTTPVerify_RefusesTargetsAndTokens(t *testing.T) {
-	t.Parallel()
-	for _, target := range []string{
-		"", "127.0.0.1", "/v1/verify", "ftp://host/", "http://", "http:host", "http://user@host/", "http://user:hunter2@host/",
-		"http://host/#hunter2", "http://host/\n", "http://host:port/", "http://%zz/hunter2", "unix:///socket",
-	} {
-		_, err := newHTTPVerify(t.Context(), target, []string{"a.b.c"}, httpKnobs{})
-		assert.ErrorIs(t, err, ErrKnob, "%q", target)
-		assert.NotContains(t, err.Error(), "hunter2", "%q", target)
-	}
-	for _, token := range []string{"", "=", "hunter2\r\nX: y", "hunter2 x", "hünter2", "hunter2\x00", strings.Repeat("hunter2", maxBearer)} {
-		_, err := newHTTPVerify(t.Context(), "http://host/", []string{"a.b.c", token}, httpKnobs{})
-		assert.ErrorIs(t, err, ErrKnob, "%.20q", token)
-		assert.NotContains(t, err.Error(), "nter2", "%.20q", token)
-	}
-	_, err := newHTTPVerify(t.Context(), "http://host/", nil, httpKnobs{})
-	assert.ErrorIs(t, err, ErrMissing)
-}
-
-func TestContenderNames_TellTargetsApart(t *testing.T) {
-	t.Parallel()
-	assert.Equal(t, []string{"http-verify"}, contenderNames([]string{"http://a/"}))
-	assert.Equal(t, []string{"http-verify:a:80/v1/verify", "http-verify:b", "http-verify:b#2"},
-		contenderNames([]string{"http://a:80/v1/verify", "http://b", "https://b?scope=x"}))
 }
 
 func TestHTTPVerify_KeepsAConnectionForEachWorker(t *testing.T) {
