@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -29,7 +30,12 @@ func golden(t *testing.T, name string, write func(io.Writer) error) {
 	}
 	want, err := os.ReadFile(path)
 	require.NoError(t, err)
-	assert.Equal(t, string(want), got.String())
+	wanted, have := strings.Split(string(want), "\n"), strings.Split(got.String(), "\n")
+	assert.Equal(t, len(wanted), len(have), "lines")
+	for i := range min(len(wanted), len(have)) {
+		// One line is enough to see what is different; pages are long.
+		require.Equal(t, wanted[i], have[i], "line %d of %s", i+1, path)
+	}
 }
 
 func TestGolden(t *testing.T) {

@@ -109,12 +109,20 @@ func (r run) environment() []fact {
 		fact{"seed", strconv.FormatUint(r.Header.Seed, 10)},
 	)
 	for _, name := range sortedKeys(e.Redis) {
-		facts = append(facts, fact{"Redis: " + name, e.Redis[name]})
+		facts = append(facts, fact{"Redis: " + name, orQuotes(e.Redis[name])})
 	}
 	for _, name := range sortedKeys(r.Header.Settings) {
-		facts = append(facts, fact{"--" + name, r.Header.Settings[name]})
+		facts = append(facts, fact{"--" + name, orQuotes(r.Header.Settings[name])})
 	}
 	return facts
+}
+
+// orQuotes shows that a setting is empty, as Redis' save may be.
+func orQuotes(value string) string {
+	if value == "" {
+		return `""`
+	}
+	return value
 }
 
 func present(facts ...fact) []fact {
@@ -138,8 +146,11 @@ func (r run) highlights() []highlight {
 		if bounded(i) {
 			text += fmt.Sprintf(" (%s–%s)", significant(i.Low), significant(i.High))
 		}
+		if bounded(i) && i.Low <= 1 && i.High >= 1 {
+			text += ", which shows no difference"
+		}
 		if cpu, ok := ratio.CPU[bench.AllProcesses]; ok && finite(cpu.Center) {
-			text += ", " + significant(cpu.Center) + " × its CPU"
+			text += "; " + significant(cpu.Center) + " × its CPU"
 		}
 		all = append(all, highlight{ratio.Contender + ", " + workers(ratio.Concurrency), significant(i.Center) + " ×", text})
 	}

@@ -191,15 +191,6 @@ func (r run) failures() []string {
 	return lines
 }
 
-// settings are the run's own, by the names of their flags.
-func (r run) settings() string {
-	var parts []string
-	for _, name := range sortedKeys(r.Header.Settings) {
-		parts = append(parts, name+"="+r.Header.Settings[name])
-	}
-	return strings.Join(parts, " ")
-}
-
 // at names a series in a sentence.
 func at(s bench.Series) string { return fmt.Sprintf("%s at %d", s.Contender, s.Concurrency) }
 

@@ -80,7 +80,11 @@ func (r run) summaryTable(b *strings.Builder) {
 		g.row(append(cells, count(total(s.Errors)))...)
 	}
 	g.write(b)
-	b.WriteString("at: concurrent workers. cpu: CPU time by operation. Errors are not in the percentiles.\n")
+	b.WriteString("at: concurrent workers. ")
+	if len(r.measured()) > 0 {
+		b.WriteString("cpu: CPU time by operation. ")
+	}
+	b.WriteString("Errors are not in the percentiles.\n")
 }
 
 func (r run) ratioTable(b *strings.Builder) {
