@@ -9,15 +9,22 @@ import (
 	"strings"
 )
 
-// mayDiffer are the settings in which runs that are compared may differ. They
-// name places, or say for how long and from where in the same workload was
-// measured. All others define the workload.
+// mayDiffer are the settings that are not of the workload.
 func mayDiffer() []string {
 	return []string{
 		"redis", "prefix", "url", "server-cpu", "token-file", "keys", "issuer", "audience", // places
 		"out", "baseline", // of the report
 		"duration", "seed",
 	}
+}
+
+// Workload is the settings that define what was measured, and so have to be the
+// same in runs that are compared. The others name places, or say for how long
+// and from where in the same workload was measured.
+func (h Header) Workload() map[string]string {
+	workload := maps.Clone(h.Settings)
+	maps.DeleteFunc(workload, func(name, _ string) bool { return slices.Contains(mayDiffer(), name) })
+	return workload
 }
 
 // sameRun wraps ErrDifferent with everything in which two runs differ that may
@@ -58,10 +65,8 @@ func facts(r *Results) map[string]string {
 	if r.Header.Open {
 		all["loop"] = "open"
 	}
-	for name, value := range r.Header.Settings {
-		if !slices.Contains(mayDiffer(), name) {
-			all["--"+name] = value
-		}
+	for name, value := range r.Header.Workload() {
+		all["--"+name] = value
 	}
 	return all
 }
