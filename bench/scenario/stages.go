@@ -79,11 +79,12 @@ const (
 // and a stage is what a probe takes longer than the one before it. So reading
 // includes whose token it is and the search for the key, claims the check of
 // the dates, and the denylist the second look at the clock. Probes take turns
-// of some 100 µs, for about half a second an algorithm; a time is the median
-// over the turns, by wall clock and on one goroutine. A stage that the noise
-// would make negative is 0; but for that, the stages add up to the median of
-// Verify. That a lookup makes what follows it slower (caches, a core that
-// slept) counts as the denylist's.
+// of some 100 µs, for about half a second an algorithm, by wall clock and on
+// one goroutine; a time is the median of the differences of turns that
+// followed each other, which a machine that is now fast and now slow disturbs
+// less than a difference of medians. What noise would make negative is 0. The
+// stages add up to a Verify, roughly. That a lookup makes what follows it
+// slower (caches, a core that slept) counts as the denylist's.
 func measureStages(ctx context.Context, list verifier.Denylist, issuer verifier.Issuer, tokens map[verifier.Algorithm][]string) ([]bench.Stages, error) {
 	whole, err := verifier.New(list, []verifier.Issuer{issuer}, verifier.Options{})
 	if err != nil {
@@ -165,14 +166,22 @@ func measureProbes(ctx context.Context, probes []*probe) ([]bench.Stage, error) 
 		}
 	}
 	var stages []bench.Stage
-	var before time.Duration
+	before := make([]time.Duration, len(probes[0].times)) // the empty verification
 	for _, p := range probes {
-		slices.Sort(p.times)
-		until := p.times[len(p.times)/2]
-		stages = append(stages, bench.Stage{Name: p.stage, Time: max(until-before, 0)})
-		before = max(until, before)
+		stages = append(stages, bench.Stage{Name: p.stage, Time: max(medianRise(before, p.times), 0)})
+		before = p.times
 	}
 	return stages, nil
+}
+
+// medianRise is the median of what each turn took longer than its neighbour.
+func medianRise(from, to []time.Duration) time.Duration {
+	rises := make([]time.Duration, len(to))
+	for i := range to {
+		rises[i] = to[i] - from[i]
+	}
+	slices.Sort(rises)
+	return rises[len(rises)/2]
 }
 
 // calibrate finds how many verifications fill a turn. It warms up, too.
