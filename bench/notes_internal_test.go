@@ -113,7 +113,7 @@ func TestOverheadIsTold(t *testing.T) {
 			Concurrency: []int{1}, Duration: 100 * time.Millisecond, Sample: sample,
 		}, func(Slice) error { return nil })
 		require.NoError(t, err)
-		assert.Equal(t, told, strings.Contains(strings.Join(notes, ""), "--sample 1000 makes"), "%v", notes)
+		assert.Equal(t, told, strings.Contains(strings.Join(notes, ""), "makes that less than 1 %"), "%v", notes)
 	}
 	assert.Equal(t, 10, enough(30, 300))
 	assert.Equal(t, 100, enough(30, 100))
