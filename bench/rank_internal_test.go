@@ -108,7 +108,7 @@ func TestTheNormalApproximationMeetsTheExactOne(t *testing.T) {
 // In 95 of 100 runs the interval has the truth in it, whatever the noise.
 func TestRatioCovers(t *testing.T) {
 	t.Parallel()
-	const truth, runs = 1.1, 4000
+	const truth, runs = 1.1, 2000
 	for _, n := range []int{8, 20, 60} {
 		random := rand.New(rand.NewPCG(3, uint64(n)))
 		covered := 0
