@@ -144,8 +144,11 @@ func (a axis) linearMarks(gap float64) []float64 {
 	room := max(1, math.Floor(math.Abs(a.to-a.from)/gap))
 	step := roundUp(max((a.high-a.low)/room, 1e-9))
 	var values []float64
-	for n := math.Ceil(a.low/step - 1e-9); n*step <= a.high+step*1e-9; n++ {
-		values = append(values, n*step+0) // never -0
+	first := math.Ceil(a.low/step - 1e-9)
+	for i := range int(room) + 2 { // counted: adding 1 to a huge number changes nothing
+		if v := (first + float64(i)) * step; v <= a.high+step*1e-9 {
+			values = append(values, v+0) // never -0
+		}
 	}
 	return values
 }

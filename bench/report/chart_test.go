@@ -15,7 +15,7 @@ import (
 
 func TestAxisStaysInItsDrawing(t *testing.T) {
 	t.Parallel()
-	values := []float64{math.NaN(), math.Inf(1), math.Inf(-1), 0, -1, 1e-300, 1, 1e300}
+	values := []float64{math.NaN(), math.Inf(1), math.Inf(-1), 0, -1, 1e-300, 1, 4.6e9, 4.6e9 + 1e-6, 1e300}
 	for _, low := range values {
 		for _, high := range values {
 			for _, log := range []bool{false, true} {
@@ -160,6 +160,34 @@ func TestThroughputAxis(t *testing.T) {
 	for _, l := range r.throughputDrawing("x", narrow()).Labels {
 		assert.NotEqual(t, "0/s", l.Text, "rates far apart are on a log axis")
 	}
+}
+
+// What has no ratio, or no size, is not drawn.
+func TestNothingIsNotDrawn(t *testing.T) {
+	t.Parallel()
+	r := newRun(closed(t))
+	all := len(r.estimates())
+	r.ratios[0].Wall.Center = math.NaN()
+	r.ratios[1].Wall.Center = 0
+	assert.Len(t, r.estimates(), all-2)
+	assert.Equal(t, time.Duration(7), whole(bench.Stages{Stages: stages(-5, 7)}))
+}
+
+// Names that have no room beside a chart are left to the legend.
+func TestNamesStayInTheDrawing(t *testing.T) {
+	t.Parallel()
+	r := newRun(odd(t)["many"])
+	for _, l := range r.timeDrawing("x", wide(), r.groups()[0]).Labels {
+		assert.NotEqual(t, "name", l.Class)
+	}
+	r = newRun(closed(t))
+	names := 0
+	for _, l := range r.timeDrawing("x", wide(), r.groups()[0]).Labels {
+		if l.Class == "name" {
+			names++
+		}
+	}
+	assert.Equal(t, 8, names)
 }
 
 func TestCurveBreaksAtGaps(t *testing.T) {

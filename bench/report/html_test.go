@@ -175,6 +175,9 @@ func TestHTMLContents(t *testing.T) {
 	assert.Equal(t, all[1:3], has(alone(t)), "no baseline")
 	assert.Equal(t, all[1:4], has(odd(t)["alone"]))
 	assert.Empty(t, has(odd(t)["idle"]))
+	paced := closed(t)
+	paced.Header.Open = true
+	assert.NotContains(t, has(paced), all[3], "the plan decides the rate")
 }
 
 var (
