@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"net"
 	"os"
 	"strings"
 
@@ -64,10 +65,10 @@ func benchTrouble(err error) error {
 		return (&failure{code: exitCannotTell, err: err}).hint("is the server up, and does that URL answer requests with a bearer token?")
 	case errors.Is(err, bench.ErrInterrupted), errors.Is(err, context.Canceled):
 		return cannotTell("interrupted before anything was measured")
-	case errors.Is(err, denylist.ErrUnfit), errors.Is(err, denylist.ErrUnavailable):
+	case errors.Is(err, denylist.ErrUnfit), errors.Is(err, denylist.ErrUnavailable), errors.As(err, new(net.Error)):
 		return redisTrouble(err)
 	case exitCode(err) == exitUsage, errors.Is(err, os.ErrNotExist):
 		return wrong
 	}
-	return redisTrouble(err)
+	return err
 }

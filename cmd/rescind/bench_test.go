@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -64,7 +65,7 @@ func TestRepeatableCommand(t *testing.T) {
 	c, f := runFlags(t, vars, "verify", "http-verify", "--concurrency", "1,4", "--rate", "2500.5", "--arrivals", "poisson",
 		"--algorithms", "HS256=1,ES256=3", "--revoked", "0.29", "--zipf", "1.1", "--delay", "3ms", "--duration", "1d",
 		"--url", "http://a.test/v1/verify?x=1&y=2", "--url=http://b.test/", "--server-cpu", "4711", "--baseline", "verify", "--out", "x", "--json")
-	require.NoError(t, f.settle())
+	require.NoError(t, f.settle(c.args))
 	command := c.repeatable(f)
 	assert.NotContains(t, command, "hunter2")
 
@@ -73,7 +74,7 @@ func TestRepeatableCommand(t *testing.T) {
 	again := strings.Split(strings.TrimSuffix(string(words), "\n"), "\n")
 	require.Equal(t, []string{"rescind", "bench", "run", "verify", "http-verify"}, again[:5])
 	c2, f2 := runFlags(t, nil, again[3:]...)
-	require.NoError(t, f2.settle())
+	require.NoError(t, f2.settle(c2.args))
 	assert.Equal(t, command, c2.repeatable(f2))
 	assert.Equal(t, c.shaping(f, true), c2.shaping(f2, true))
 	assert.Equal(t, f.seed, f2.seed)
@@ -89,7 +90,7 @@ func TestRepeatableCommand(t *testing.T) {
 func TestShapingSettings(t *testing.T) {
 	t.Parallel()
 	c, f := runFlags(t, map[string]string{"RESCIND_PARTITIONS": "16"}, "verify")
-	require.NoError(t, f.settle())
+	require.NoError(t, f.settle(c.args))
 	assert.Equal(t, map[string]string{
 		"duration": "10s", "warmup": "2s", "slice": "1s", "concurrency": "64", "sample": "1",
 		"algorithms": "ES256", "tokens": "10000", "zipf": "0", "revoked": "1%", "entries": "10000", "lifetime": "1h", "delay": "0",
@@ -105,10 +106,50 @@ func TestRandomSeed(t *testing.T) {
 	_, b := runFlags(t, nil, "verify")
 	_, zero := runFlags(t, nil, "verify", "--seed", "0")
 	for _, f := range []*benchFlags{a, b, zero} {
-		require.NoError(t, f.settle())
+		require.NoError(t, f.settle([]string{"verify"}))
 	}
 	assert.NotEqual(t, a.seed, b.seed)
 	assert.Zero(t, zero.seed)
+}
+
+// What the engine decides is decided, and recorded, before anything is set up.
+func TestSlices(t *testing.T) {
+	t.Parallel()
+	for args, want := range map[string]time.Duration{
+		"verify --duration 1s --warmup 0": 100 * time.Millisecond,
+		"verify":                          time.Second,
+		"verify naive --concurrency 1,4 --duration 2d": 4 * 2 * day / 4000,
+		"verify naive --duration 1h --slice 2s":        2 * time.Second,
+	} {
+		c, f := runFlags(t, nil, strings.Fields(args)...)
+		require.NoError(t, f.settle(c.args), args)
+		assert.Equal(t, want, f.slice, args)
+		assert.Equal(t, formatDuration(want), c.shaping(f, false)["slice"], args)
+	}
+	c, f := runFlags(t, nil, "verify", "naive", "--duration", "1h", "--slice", "1s")
+	assert.ErrorIs(t, f.settle(c.args), bench.ErrPlan)
+}
+
+// The usage text and the document know every flag of a run, and its default.
+func TestBenchFlagsAreDocumented(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/bench.md")
+	require.NoError(t, err)
+	_, table, _ := strings.Cut(usageText, "\nMeasuring,")
+	declareBench(pflag.NewFlagSet("", pflag.ContinueOnError)).set.VisitAll(func(flag *pflag.Flag) {
+		line := lineWith(table, "    --"+flag.Name+" ")
+		if !assert.NotEmpty(t, line, "the usage text has no --%s", flag.Name) {
+			return
+		}
+		assert.Contains(t, string(page), "`--"+flag.Name+"`")
+		switch flag.Name {
+		case "slice", "seed", "arrivals": // which the run decides
+			return
+		}
+		if preset := strings.Trim(flag.DefValue, "[]"); preset != "" {
+			assert.Contains(t, strings.Fields(line), preset, "the default of --%s:\n%s", flag.Name, line)
+		}
+	})
 }
 
 func TestShownRedis(t *testing.T) {
@@ -294,6 +335,25 @@ func TestWrongAnswerInWarmup(t *testing.T) {
 		assert.ErrorContains(t, err, want)
 	}
 	assert.NoError(t, wrongAnswers(&bench.Results{}))
+}
+
+// A disk that fills up ends a run, and the result in memory is whole.
+func TestSinkOutlivesItsFile(t *testing.T) {
+	t.Parallel()
+	file, err := createResult(filepath.Join(t.TempDir(), "new.jsonl"))
+	require.NoError(t, err)
+	s := &sink{file: file}
+	w, err := bench.NewWriter(s, bench.Header{Scenarios: []bench.Description{{Name: "verify"}}})
+	require.NoError(t, err)
+	require.NoError(t, s.broken)
+	require.NoError(t, file.file.Close())
+	require.NoError(t, w.Slice(bench.Slice{Contender: "verify", Concurrency: 1, Wall: time.Second, Operations: 1}))
+	assert.ErrorIs(t, s.broken, os.ErrClosed)
+	assert.Equal(t, exitCannotTell, exitCode(s.broken))
+	require.NoError(t, w.End(bench.End{}))
+	r, err := bench.Read(&s.memory)
+	require.NoError(t, err)
+	assert.Len(t, r.Slices, 1)
 }
 
 // A file is made before anything is measured, so that nobody measures for

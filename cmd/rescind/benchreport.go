@@ -85,7 +85,7 @@ func (c *call) writePage(path string, force bool, runs []*bench.Results) error {
 	}
 	_, err = file.Write(page.Bytes())
 	if err := errors.Join(err, file.Close()); err != nil {
-		return refused("--html: %w", err)
+		return refused("--html: %w", errors.Join(err, os.Remove(path)))
 	}
 	c.say("wrote %s", path)
 	return nil

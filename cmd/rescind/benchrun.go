@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"os"
 	"os/signal"
 	"slices"
 	"strings"
@@ -25,17 +23,16 @@ import (
 func benchRun(fs *pflag.FlagSet) action {
 	f := declareBench(fs)
 	return func(ctx context.Context, c *call) error {
-		if err := f.settle(); err != nil {
+		if err := f.settle(c.args); err != nil {
 			return err
 		}
-		out, err := createResult(f.out)
-		if err != nil {
+		m := &measurement{c: c, flags: f, watch: c.newWatch()}
+		if err := m.openSink(); err != nil {
 			return err
 		}
-		m := &measurement{c: c, flags: f, watch: c.newWatch(), file: out}
 		ctx, stop := untilHangUp(ctx)
 		defer stop()
-		return m.answer(errors.Join(m.run(ctx), out.close()))
+		return m.answer(errors.Join(m.run(ctx), m.sink.file.close()))
 	}
 }
 
@@ -55,13 +52,12 @@ type measurement struct {
 	c      *call
 	flags  *benchFlags
 	watch  *watch
-	file   *resultFile // of --out
-	writer *bench.Writer
-	done   bench.Results // what was measured, for the table
+	sink   sink
+	writer *bench.Writer // to sink
 }
 
 // run sets the scenarios up, measures them and removes what was set up. What
-// was measured is in m whatever happens.
+// was measured is in the sink whatever happens.
 func (m *measurement) run(ctx context.Context) (err error) {
 	knobs, err := m.c.knobs(ctx, m.flags)
 	if err != nil {
@@ -76,13 +72,16 @@ func (m *measurement) run(ctx context.Context) (err error) {
 		m.watch.clear()
 		err = cleaned(err, stand.Close(), stand.Redis()["prefix"])
 	}()
-	if m.done.Header, err = m.header(ctx, stand); err != nil {
+	header, err := m.header(ctx, stand)
+	if err != nil {
 		return benchTrouble(err)
 	}
 	m.announce()
-	if m.writer, err = bench.NewWriter(m.sink(), m.done.Header); err != nil {
+	writer, err := bench.NewWriter(&m.sink, header)
+	if err := errors.Join(err, m.sink.broken); err != nil {
 		return err
 	}
+	m.writer = writer
 	plan := m.flags.plan(stand.Contenders())
 	plan.Progress = m.watch.progress
 	notes, err := bench.Run(ctx, plan, m.keep)
@@ -115,22 +114,8 @@ func (m *measurement) announce() {
 		formatDuration(m.flags.duration), formatDuration(m.flags.warmup), m.flags.seed)
 }
 
-// sink is where the lines of the result go: to the file of --out, and with
-// --json to standard output.
-func (m *measurement) sink() io.Writer {
-	var sinks []io.Writer
-	if m.file != nil {
-		sinks = append(sinks, m.file)
-	}
-	if m.c.json {
-		sinks = append(sinks, m.c.stdout)
-	}
-	return io.MultiWriter(sinks...)
-}
-
 func (m *measurement) keep(s bench.Slice) error {
-	m.done.Slices = append(m.done.Slices, s)
-	return m.writer.Slice(s)
+	return errors.Join(m.writer.Slice(s), m.sink.broken)
 }
 
 // stages measures where the time of a verification goes.
@@ -140,7 +125,6 @@ func (m *measurement) stages(ctx context.Context, stand *scenario.Stand) error {
 	if err != nil {
 		return err
 	}
-	m.done.Stages = stages
 	for _, s := range stages {
 		if err := m.writer.Stages(s); err != nil {
 			return err
@@ -151,7 +135,7 @@ func (m *measurement) stages(ctx context.Context, stand *scenario.Stand) error {
 
 // end writes how the run ended, and words an interruption.
 func (m *measurement) end(notes []string, err error) error {
-	m.done.End = bench.End{Complete: err == nil, Notes: notes}
+	end := bench.End{Complete: err == nil, Notes: notes}
 	switch last := m.watch.last; {
 	case errors.Is(err, bench.ErrInterrupted), errors.Is(err, context.Canceled):
 		err = cannotTell("interrupted after %s of %s",
@@ -160,30 +144,38 @@ func (m *measurement) end(notes []string, err error) error {
 		err = benchTrouble(err)
 	}
 	if err != nil {
-		m.done.End.Reason = oneLine(err.Error())
+		end.Reason = oneLine(err.Error())
 	}
-	return errors.Join(err, m.writer.End(m.done.End))
+	err = errors.Join(err, m.writer.End(end))
+	if m.sink.broken != nil && !errors.Is(err, m.sink.broken) { // at the very end
+		err = errors.Join(err, m.sink.broken)
+	}
+	return err
 }
 
 // answer prints the table of what was measured, and judges it. A wrong answer
 // is worse than whatever else went wrong.
 func (m *measurement) answer(err error) error {
-	if len(m.done.Slices) == 0 {
+	if m.writer == nil { // nothing was measured
 		return err
 	}
-	if !m.c.json {
-		err = errors.Join(err, benchreport.Table(m.c.stdout, &m.done))
+	done, e := bench.Read(&m.sink.memory)
+	if e != nil || len(done.Slices) == 0 {
+		return errors.Join(err, e)
 	}
-	if m.file != nil && !m.c.json {
+	if !m.c.json {
+		err = errors.Join(err, benchreport.Table(m.c.stdout, done))
+	}
+	if m.sink.file != nil && !m.c.json {
 		m.c.say("as a page: rescind bench report %s --html %s", shellWord(m.flags.out), shellWord(m.flags.out+".html"))
 	}
-	if wrong := wrongAnswers(&m.done); wrong != nil {
+	if wrong := wrongAnswers(done); wrong != nil {
 		return wrong
 	}
 	if err != nil {
 		return err
 	}
-	return m.silence()
+	return silence(done)
 }
 
 // wrongAnswers finds what no store may do: it spoils the run. Of those in the
@@ -207,8 +199,8 @@ func wrongAnswers(r *bench.Results) error {
 }
 
 // silence finds contenders that never succeeded: their row says nothing.
-func (m *measurement) silence() error {
-	for _, s := range m.done.Summarize() {
+func silence(r *bench.Results) error {
+	for _, s := range r.Summarize() {
 		if s.Operations > 0 {
 			continue
 		}
@@ -220,43 +212,4 @@ func (m *measurement) silence() error {
 			hint("the classes of errors are explained in docs/bench.md")
 	}
 	return nil
-}
-
-// resultFile is the file of --out.
-type resultFile struct {
-	file  *os.File
-	wrote bool
-}
-
-// createResult makes the file before anything is measured, and never takes one
-// that exists. Results hold nothing secret: others may read it.
-func createResult(path string) (*resultFile, error) {
-	if path == "" {
-		return nil, nil
-	}
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
-	switch {
-	case errors.Is(err, os.ErrExist):
-		return nil, usageError("--out: %s exists", path).hint("nothing is overwritten: name another file")
-	case err != nil:
-		return nil, usageError("--out: %w", err)
-	}
-	return &resultFile{file: file}, nil
-}
-
-func (r *resultFile) Write(line []byte) (int, error) {
-	r.wrote = true
-	return r.file.Write(line)
-}
-
-// close removes a file that nothing was written to.
-func (r *resultFile) close() error {
-	if r == nil {
-		return nil
-	}
-	err := r.file.Close()
-	if !r.wrote {
-		err = errors.Join(err, os.Remove(r.file.Name()))
-	}
-	return err
 }
