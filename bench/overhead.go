@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"github.com/rescindhq/rescind/bench/wait"
 )
 
 // Overhead is what measuring itself costs, in a closed loop on this machine: an
@@ -46,7 +48,7 @@ func measureOperation(ctx context.Context, duration time.Duration) (time.Duratio
 		Contenders:  []Contender{{Name: "nothing", Scenario: nothing{}}},
 		Concurrency: []int{1}, Duration: duration, Slice: minSlice,
 	}
-	_, err := carryOut(ctx, plan, newWaiter, func(s Slice) error {
+	_, err := carryOut(ctx, plan, wait.New, func(s Slice) error {
 		each = append(each, float64(s.Wall)/float64(max(s.Operations, 1)))
 		return nil
 	})
@@ -57,18 +59,18 @@ func measureOperation(ctx context.Context, duration time.Duration) (time.Duratio
 }
 
 // measureWake is how late a worker woke, sorted, each time it waited.
-func measureWake(ctx context.Context, times int, wait time.Duration) ([]time.Duration, error) {
-	w := newWaiter()
-	defer w.close()
-	stop := context.AfterFunc(ctx, w.interrupt)
+func measureWake(ctx context.Context, times int, d time.Duration) ([]time.Duration, error) {
+	w := wait.New()
+	defer w.Close()
+	stop := context.AfterFunc(ctx, w.Interrupt)
 	defer stop()
 	late := make([]time.Duration, times)
 	for i := range late {
 		began := time.Now()
-		if !w.wait(wait) {
+		if !w.Wait(d) {
 			return nil, interrupted(ctx)
 		}
-		late[i] = time.Since(began) - wait
+		late[i] = time.Since(began) - d
 	}
 	slices.Sort(late)
 	return late, nil

@@ -11,13 +11,15 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/rescindhq/rescind/bench/wait"
 )
 
 // carry carries a plan out in a bubble of synctest, where what is scripted
 // takes exactly as long as it says.
 func carry(ctx context.Context, plan Plan) ([]Slice, *run, error) {
 	var kept []Slice
-	r, err := carryOut(ctx, plan, func() waiter { return newTimerWaiter() }, func(s Slice) error {
+	r, err := carryOut(ctx, plan, wait.NewTimer, func(s Slice) error {
 		kept = append(kept, s)
 		return nil
 	})
@@ -207,4 +209,11 @@ func TestHandOver(t *testing.T) {
 		assert.EqualValues(t, part, h.Min())
 	}
 	assert.Zero(t, r.tally.operations, "ready for the next turn")
+}
+
+// meanwhile does something meanwhile.
+func meanwhile(do func() bool) <-chan bool {
+	done := make(chan bool, 1)
+	go func() { done <- do() }()
+	return done
 }

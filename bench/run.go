@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"time"
+
+	"github.com/rescindhq/rescind/bench/wait"
 )
 
 // progressEvery is how often progress is told.
@@ -28,7 +30,7 @@ const progressEvery = 200 * time.Millisecond
 // An open loop still carries out what was due in the turn, for the length of a
 // slice after it, at most Limit, and counts the rest as Unbegun.
 func Run(ctx context.Context, plan Plan, keep func(Slice) error) ([]string, error) {
-	r, err := carryOut(ctx, plan, newWaiter, keep)
+	r, err := carryOut(ctx, plan, wait.New, keep)
 	if r == nil {
 		return nil, err
 	}
@@ -38,7 +40,7 @@ func Run(ctx context.Context, plan Plan, keep func(Slice) error) ([]string, erro
 // run is a run under way.
 type run struct {
 	plan     Plan
-	wait     func() waiter // makes one
+	waiter   func() wait.Waiter // makes one
 	keep     func(Slice) error
 	began    time.Time
 	schedule *schedule // of an open loop
@@ -52,7 +54,7 @@ type run struct {
 }
 
 // carryOut is Run without a word. It returns no run if the plan makes no sense.
-func carryOut(ctx context.Context, plan Plan, wait func() waiter, keep func(Slice) error) (*run, error) {
+func carryOut(ctx context.Context, plan Plan, waiter func() wait.Waiter, keep func(Slice) error) (*run, error) {
 	plan, err := plan.Complete()
 	if err != nil {
 		return nil, err
@@ -60,7 +62,7 @@ func carryOut(ctx context.Context, plan Plan, wait func() waiter, keep func(Slic
 	if err := plan.checkContenders(); err != nil {
 		return nil, err
 	}
-	r := &run{plan: plan, wait: wait, keep: keep, began: time.Now(), seen: make(map[Series]*account)}
+	r := &run{plan: plan, waiter: waiter, keep: keep, began: time.Now(), seen: make(map[Series]*account)}
 	if plan.Rate > 0 {
 		r.schedule = newSchedule(plan.Arrivals, plan.Rate, plan.Seed)
 	}
@@ -147,7 +149,7 @@ func (r *run) workers(concurrency int) []*worker {
 			random:   rand.NewPCG(r.plan.Seed, uint64(i)), // #nosec G404 -- which operations are timed is no secret
 		}
 		if r.schedule != nil {
-			workers[i].waiter = r.wait()
+			workers[i].waiter = r.waiter()
 		}
 	}
 	return workers

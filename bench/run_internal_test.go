@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/rescindhq/rescind/bench/wait"
 )
 
 // order is what slices are of, in the order in which they were kept.
@@ -347,7 +349,7 @@ func TestKeepFails(t *testing.T) {
 					plan.Contenders = append(plan.Contenders, Contender{Name: string(rune('a' + i)), Scenario: sleeps(time.Millisecond)})
 				}
 				began, calls := time.Now(), 0
-				_, err := carryOut(t.Context(), plan, func() waiter { return newTimerWaiter() }, func(Slice) error {
+				_, err := carryOut(t.Context(), plan, wait.NewTimer, func(Slice) error {
 					calls++
 					return full
 				})

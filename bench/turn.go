@@ -238,7 +238,7 @@ func (t *turn) abandon(err error) error {
 	t.cancel()
 	for _, w := range t.workers {
 		if w.waiter != nil {
-			w.waiter.interrupt()
+			w.waiter.Interrupt()
 		}
 	}
 	<-t.ended

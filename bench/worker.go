@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"sync/atomic"
 	"time"
+
+	"github.com/rescindhq/rescind/bench/wait"
 )
 
 // tick is how often workers of a closed loop are told to look up. That is when
@@ -38,7 +40,7 @@ func (p *pace) now() time.Duration { return time.Since(p.began) }
 // each turn.
 type worker struct {
 	recorder  recorder
-	waiter    waiter // of an open loop
+	waiter    wait.Waiter // of an open loop
 	operation Operation
 	sample    int
 	random    *rand.PCG
@@ -185,7 +187,7 @@ func (w *worker) await(p *pace, due time.Duration) (time.Duration, bool) {
 	now := p.now()
 	tally := w.recorder.tally
 	if now < due {
-		if !w.waiter.wait(due - now) {
+		if !w.waiter.Wait(due - now) {
 			return 0, false
 		}
 		now = p.now()
@@ -203,6 +205,6 @@ func (w *worker) await(p *pace, due time.Duration) (time.Duration, bool) {
 
 func (w *worker) close() {
 	if w.waiter != nil {
-		w.waiter.close()
+		w.waiter.Close()
 	}
 }

@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/rescindhq/rescind/bench/wait"
 )
 
 // idle is a worker that is ready to work, of a run of nothing.
@@ -15,7 +17,7 @@ func idle(t *testing.T, plan Plan) (*worker, *pace) {
 	plan.Concurrency, plan.Duration = []int{1}, time.Hour
 	plan, err := plan.Complete()
 	require.NoError(t, err)
-	r := &run{plan: plan, wait: newWaiter}
+	r := &run{plan: plan, waiter: wait.New}
 	p := &pace{began: time.Now(), slice: time.Hour, end: 1 << 62, giveUp: time.Hour}
 	if plan.Rate > 0 {
 		r.schedule = newSchedule(plan.Arrivals, plan.Rate, plan.Seed)

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/rescindhq/rescind/bench/wait"
 )
 
 // delayReplies makes the client see each reply of Redis d later than it came,
@@ -57,11 +59,7 @@ func (h delayHook) DialHook(next redis.DialHook) redis.DialHook {
 		if err != nil {
 			return nil, err
 		}
-		delayed, err := newDelayedConn(conn, time.Duration(h))
-		if err != nil {
-			return nil, errors.Join(err, conn.Close())
-		}
-		return delayed, nil
+		return newDelayedConn(conn, time.Duration(h)), nil
 	}
 }
 
@@ -81,19 +79,17 @@ type delayedConn struct {
 
 	near, far net.Conn // the pipe: what is read from, what is delivered to
 	line      *delayLine
-	wait      *waiter
+	clock     wait.Waiter // of the goroutine that delivers
+	interrupt func()      // it, once
 }
 
-func newDelayedConn(conn net.Conn, d time.Duration) (*delayedConn, error) {
-	wait, err := newWaiter()
-	if err != nil {
-		return nil, fmt.Errorf("scenario: delaying a connection: %w", err)
-	}
-	c := &delayedConn{Conn: conn, line: newDelayLine(), wait: wait}
+func newDelayedConn(conn net.Conn, d time.Duration) *delayedConn {
+	c := &delayedConn{Conn: conn, line: newDelayLine(), clock: wait.New()}
+	c.interrupt = sync.OnceFunc(c.clock.Interrupt)
 	c.near, c.far = net.Pipe()
 	go c.receive(d)
 	go c.deliver()
-	return c, nil
+	return c
 }
 
 // receive stamps what arrives until nothing more can.
@@ -117,11 +113,12 @@ func (c *delayedConn) receive(d time.Duration) {
 func (c *delayedConn) deliver() {
 	defer c.line.abandon() // receive may wait for room
 	defer c.far.Close()
+	defer c.clock.Close()
 	var batch delayBatch
 	for c.line.take(&batch) {
 		rest := batch.bytes
 		for _, part := range batch.parts {
-			if c.wait.until(part.due) != nil {
+			if left := time.Until(part.due); left > 0 && !c.clock.Wait(left) {
 				return
 			}
 			if part.n == 0 {
@@ -147,7 +144,8 @@ func (c *delayedConn) Read(p []byte) (int, error) {
 // Close implements [net.Conn]. Both goroutines end soon after: one cannot read
 // any more, the other cannot wait or write.
 func (c *delayedConn) Close() error {
-	return errors.Join(c.Conn.Close(), c.near.Close(), c.wait.close())
+	c.interrupt()
+	return errors.Join(c.Conn.Close(), c.near.Close())
 }
 
 // SetDeadline implements [net.Conn].

@@ -128,8 +128,7 @@ func delayedPair(t *testing.T, d time.Duration) (*delayedConn, net.Conn) {
 	far, err := l.Accept()
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = far.Close() })
-	delayed, err := newDelayedConn(near, d)
-	require.NoError(t, err)
+	delayed := newDelayedConn(near, d)
 	t.Cleanup(func() { _ = delayed.Close() })
 	return delayed, far
 }

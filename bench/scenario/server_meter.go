@@ -118,8 +118,8 @@ const cpuMetric = "process_cpu_seconds_total"
 var errMetrics = errors.New("no metrics in the Prometheus text format")
 
 // cpuOfMetrics finds the CPU time in a page of metrics. The page is read line
-// by line for the one that is wanted: a parser of it all would cost this
-// process more than many an operation that is measured.
+// by line for the one that is wanted: of another product it may be a megabyte,
+// and what a parser takes for that would count as the client's.
 func cpuOfMetrics(page io.Reader) (time.Duration, error) {
 	text, err := io.ReadAll(io.LimitReader(page, maxMetrics+1))
 	if err != nil {

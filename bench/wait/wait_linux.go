@@ -1,4 +1,4 @@
-package bench
+package wait
 
 import (
 	"os"
@@ -18,24 +18,25 @@ type kernelWaiter struct {
 	buffer [8]byte // how often the timer has expired
 }
 
-var _ waiter = (*kernelWaiter)(nil)
+var _ Waiter = (*kernelWaiter)(nil)
 
-// newWaiter takes what the runtime offers where the kernel refuses: too many
-// files are open, or a sandbox forbids it.
-func newWaiter() waiter {
+// New returns the most precise waiter that there is: what the runtime offers,
+// where the kernel refuses because too many files are open, or because a
+// sandbox forbids it.
+func New() Waiter {
 	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
 	if err != nil {
-		return newTimerWaiter()
+		return NewTimer()
 	}
 	w := &kernelWaiter{fd: fd, file: os.NewFile(uintptr(fd), "timer")}
 	if w.file.SetReadDeadline(time.Time{}) != nil { // it cannot be polled
-		w.close()
-		return newTimerWaiter()
+		w.Close()
+		return NewTimer()
 	}
 	return w
 }
 
-func (w *kernelWaiter) wait(d time.Duration) bool {
+func (w *kernelWaiter) Wait(d time.Duration) bool {
 	w.spec.Value = unix.NsecToTimespec(max(int64(d), 1)) // zero would disarm it
 	if unix.TimerfdSettime(w.fd, 0, &w.spec, nil) != nil {
 		return false
@@ -44,7 +45,7 @@ func (w *kernelWaiter) wait(d time.Duration) bool {
 	return err == nil
 }
 
-// interrupt sets a deadline that has passed, which outlasts the wait.
-func (w *kernelWaiter) interrupt() { _ = w.file.SetReadDeadline(time.Unix(1, 0)) }
+// Interrupt sets a deadline that has passed, which outlasts the wait.
+func (w *kernelWaiter) Interrupt() { _ = w.file.SetReadDeadline(time.Unix(1, 0)) }
 
-func (w *kernelWaiter) close() { _ = w.file.Close() }
+func (w *kernelWaiter) Close() { _ = w.file.Close() }

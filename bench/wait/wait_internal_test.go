@@ -1,4 +1,4 @@
-package bench
+package wait
 
 import (
 	"testing"
@@ -11,30 +11,24 @@ import (
 // under way and all that follow.
 func TestWaiters(t *testing.T) {
 	t.Parallel()
-	for name, create := range map[string]func() waiter{
-		"here":    newWaiter,
-		"runtime": func() waiter { return newTimerWaiter() },
+	for name, create := range map[string]func() Waiter{
+		"here":    New,
+		"runtime": NewTimer,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := create()
-			defer w.close()
+			defer w.Close()
 			for _, d := range []time.Duration{0, 1, time.Microsecond, 3 * time.Millisecond} {
 				began := time.Now()
-				assert.True(t, w.wait(d))
+				assert.True(t, w.Wait(d))
 				assert.GreaterOrEqual(t, time.Since(began), d)
 			}
-			ended := meanwhile(func() bool { return w.wait(time.Hour) })
-			w.interrupt()
+			ended := make(chan bool, 1)
+			go func() { ended <- w.Wait(time.Hour) }()
+			w.Interrupt()
 			assert.False(t, <-ended)
-			assert.False(t, w.wait(time.Hour), "the next one")
+			assert.False(t, w.Wait(time.Hour), "the next one")
 		})
 	}
-}
-
-// meanwhile does something meanwhile.
-func meanwhile(do func() bool) <-chan bool {
-	done := make(chan bool, 1)
-	go func() { done <- do() }()
-	return done
 }
