@@ -54,6 +54,10 @@ func TestGolden(t *testing.T) {
 		t.Parallel()
 		golden(t, "several.txt", func(w io.Writer) error { return Table(w, broken(t), odd(t)["zero"]) })
 	})
+	t.Run("several.md", func(t *testing.T) {
+		t.Parallel()
+		golden(t, "several.md", func(w io.Writer) error { return Markdown(w, closed(t), hostile(t), broken(t)) })
+	})
 	t.Run("several.html", func(t *testing.T) {
 		t.Parallel()
 		golden(t, "several.html", func(w io.Writer) error { return HTML(w, broken(t), odd(t)["one pair"]) })

@@ -10,14 +10,18 @@ import (
 )
 
 // Markdown writes the table of ratios for a document, in GitHub's flavour, with
-// the machine and the command that makes the figures.
+// the machine and the command that makes the figures. Several runs are one
+// table, of ratios alone.
 func Markdown(w io.Writer, runs ...*bench.Results) error {
 	var b strings.Builder
+	all := make([]run, len(runs))
 	for i, results := range runs {
-		if i > 0 {
-			b.WriteByte('\n')
-		}
-		newRun(results).markdown(&b)
+		all[i] = newRun(results)
+	}
+	if len(all) == 1 {
+		all[0].markdown(&b)
+	} else {
+		markdownRatios(&b, all)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
