@@ -13,6 +13,9 @@ import (
 // operations may last longer.
 const minTop = time.Minute
 
+// maxQueued is how many tallies of one worker may wait to be collected.
+const maxQueued = 4
+
 // maxClasses is how many classes of errors are counted apart.
 const maxClasses = 64
 
@@ -112,7 +115,12 @@ type recorder struct {
 	part  atomic.Int64          // that the worker is in: it adds nothing to those before
 	full  atomic.Pointer[tally] // handed over, the newest first
 	spare atomic.Pointer[tally] // an empty one
+
+	queued atomic.Int64 // tallies that are handed over and not collected
 }
+
+// behind reports that too much waits to be collected.
+func (r *recorder) behind() bool { return r.queued.Load() >= maxQueued }
 
 // enter begins a part. It allocates where no tally has come back yet: in the
 // second part of a turn, and later only if nobody collects them.
@@ -122,6 +130,7 @@ func (r *recorder) enter(part int) {
 		next = newTally(r.top)
 	}
 	next.part = part
+	r.queued.Add(1)
 	for {
 		r.tally.next = r.full.Load()
 		if r.full.CompareAndSwap(r.tally.next, r.tally) {
@@ -138,6 +147,7 @@ func (r *recorder) collect(parts func(part int) *tally) {
 	for full := r.full.Swap(nil); full != nil; {
 		next := full.next
 		parts(full.part).add(full)
+		r.queued.Add(-1)
 		full.reset()
 		r.spare.Store(full)
 		full = next

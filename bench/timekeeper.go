@@ -27,9 +27,11 @@ type mark struct {
 	cpu map[string]time.Duration
 }
 
-// run keeps the time until the last part is over or ctx ends.
-func (k *timekeeper) run(ctx context.Context) {
-	if err := k.keep(ctx); err != nil {
+// run keeps the time until the last part is over or ctx ends. When given ends,
+// the context of the run, the turn is over: where workers use up the processor,
+// Run's goroutine would hear of that many seconds later.
+func (k *timekeeper) run(ctx, given context.Context) {
+	if err := k.keep(ctx, given); err != nil {
 		k.fails <- err
 	}
 }
@@ -37,7 +39,7 @@ func (k *timekeeper) run(ctx context.Context) {
 // keep crosses one boundary after the other. The parts of an open loop are
 // those of its schedule. Those of a closed loop last for a slice at least, each
 // from when it really began.
-func (k *timekeeper) keep(ctx context.Context) error {
+func (k *timekeeper) keep(ctx, given context.Context) error {
 	timer := time.NewTimer(min(tick, k.each))
 	defer timer.Stop()
 	open := k.pace.schedule != nil
@@ -49,6 +51,10 @@ func (k *timekeeper) keep(ctx context.Context) error {
 		}
 		now := k.pace.now()
 		switch {
+		case given.Err() != nil:
+			k.pace.over.Store(true)
+			k.pace.looks.Add(1)
+			return nil
 		case now < boundary:
 			k.pace.looks.Add(1)
 		case part == k.parts:

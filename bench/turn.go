@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -83,7 +84,7 @@ func (t *turn) launch(ctx context.Context) (start chan struct{}) {
 	}
 	working.Go(func() {
 		<-start
-		t.clock.run(t.ctx)
+		t.clock.run(t.ctx, ctx)
 	})
 	go func() {
 		working.Wait()
@@ -117,17 +118,18 @@ func (t *turn) readCPU(ctx context.Context) (map[string]time.Duration, error) {
 func (t *turn) watch(ctx context.Context) error {
 	ticker := time.NewTicker(2 * tick)
 	defer ticker.Stop()
+	// What is whole is, before anything is cancelled.
+	collectLast := func() error { return cmp.Or(t.collect(), interrupted(ctx)) }
 	for {
 		select {
 		case <-ctx.Done():
-			// What is whole is, before anything is cancelled.
-			if err := t.collect(); err != nil {
-				return err
-			}
-			return interrupted(ctx)
+			return collectLast()
 		case err := <-t.clock.fails:
 			return err
 		case <-t.ended:
+			if ctx.Err() != nil {
+				return collectLast()
+			}
 			return nil
 		case <-ticker.C:
 			if err := t.collect(); err != nil {

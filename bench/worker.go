@@ -149,12 +149,22 @@ func (w *worker) lookUp(ctx context.Context, p *pace) bool {
 		return false
 	}
 	if part := int(p.part.Load()); part != w.recorder.tally.part {
-		w.recorder.enter(part)
+		w.enter(p, part)
 	}
 	if now := p.now(); now >= w.renew {
 		w.renewContext(ctx, now)
 	}
 	return true
+}
+
+// enter begins a part. Where Run's goroutine does not get to collecting, on a
+// machine with far too much to do, the worker leaves it the processor: what
+// piles up would soon be gigabytes.
+func (w *worker) enter(p *pace, part int) {
+	for w.recorder.behind() && !p.over.Load() {
+		time.Sleep(time.Millisecond)
+	}
+	w.recorder.enter(part)
 }
 
 // open takes one arrival after the other from all that are due. A worker that
@@ -168,7 +178,7 @@ func (w *worker) open(ctx context.Context, p *pace) {
 		}
 		due := p.schedule.at(n) - p.offset
 		if part := int(due / p.slice); part != w.recorder.tally.part {
-			w.recorder.enter(part)
+			w.enter(p, part)
 		}
 		began, ok := w.await(p, due)
 		if !ok {
