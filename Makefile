@@ -38,7 +38,11 @@ cover: ## every test, with the coverage of every package in coverage.out
 	$(GO) tool cover -func=coverage.out | tail -n 1
 
 .PHONY: bench
-bench: ## the Go benchmarks (BENCH=pattern)
+bench: ## measure the numbers of README.md: the table there, the page in dist/bench
+	.ci/bench dist/bench
+
+.PHONY: gobench
+gobench: ## the Go benchmarks (BENCH=pattern)
 	@redis=$$(.ci/prepare) || exit 2; export REDIS_SERVER="$$redis"; set -x; \
 	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 

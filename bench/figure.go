@@ -2,11 +2,18 @@ package bench
 
 import "math"
 
-// figure is one number of a slice in which something was done: seconds,
-// operations a second, or a share. NaN: not known.
+// figure is one number of a slice: seconds, operations a second, or a share.
+// NaN: not known.
 type figure func(Slice) float64
 
-func wallByOperation(s Slice) float64 { return s.Wall.Seconds() / float64(s.Operations) }
+func rate(s Slice) float64 {
+	if s.Wall <= 0 {
+		return math.NaN()
+	}
+	return float64(s.Operations) / s.Wall.Seconds()
+}
+
+func wallByOperation(s Slice) float64 { return byOperation(s, s.Wall.Seconds()) }
 
 func cpuByOperation(process string) figure {
 	return func(s Slice) float64 {
@@ -14,10 +21,11 @@ func cpuByOperation(process string) figure {
 		if !ok {
 			return math.NaN()
 		}
-		return used.Seconds() / float64(s.Operations)
+		return byOperation(s, used.Seconds())
 	}
 }
 
+// allCPUByOperation is that of all processes together.
 func allCPUByOperation(s Slice) float64 {
 	if len(s.CPU) == 0 {
 		return math.NaN()
@@ -26,7 +34,14 @@ func allCPUByOperation(s Slice) float64 {
 	for _, used := range s.CPU {
 		all += used.Seconds()
 	}
-	return all / float64(s.Operations)
+	return byOperation(s, all)
+}
+
+func byOperation(s Slice, seconds float64) float64 {
+	if s.Operations == 0 {
+		return math.NaN()
+	}
+	return seconds / float64(s.Operations)
 }
 
 func percentile(percent float64) figure {
@@ -36,4 +51,14 @@ func percentile(percent float64) figure {
 		}
 		return float64(s.Latency.ValueAtPercentile(percent)) / 1e9
 	}
+}
+
+// failures is the share of the operations due that did not succeed: those that
+// failed, and in an open loop those that were never begun.
+func failures(s Slice) float64 {
+	failed := float64(s.Unbegun)
+	for _, n := range s.Errors {
+		failed += float64(n)
+	}
+	return failed / (float64(s.Operations) + failed) // NaN where nothing was due
 }

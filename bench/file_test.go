@@ -127,8 +127,8 @@ func TestAWriterStopsAtATornLine(t *testing.T) {
 	disk := &fullDisk{room: 2000}
 	w, err := bench.NewWriter(disk, header())
 	require.NoError(t, err)
-	for err == nil {
-		err = w.Slice(slice("a", 1, 0))
+	for round := 0; err == nil; round++ {
+		err = w.Slice(slice("a", 1, round))
 	}
 	require.ErrorIs(t, err, errFull)
 	disk.room = 1 << 20 // somebody made room
@@ -158,7 +158,7 @@ func (d *fullDisk) Write(p []byte) (int, error) {
 func TestAFileThatIsCutAnywhereIsCutOff(t *testing.T) {
 	t.Parallel()
 	whole := written(t)
-	for cut := 1; cut < len(whole)-1; cut++ { // the last byte is a newline, which may be missing
+	for cut := 1; cut < len(whole)-1; cut += 1 + len(whole)/1000 { // the last byte is a newline, which may be missing
 		_, err := bench.Read(strings.NewReader(whole[:cut]))
 		require.ErrorIs(t, err, bench.ErrCutOff, "after %d of %d bytes", cut, len(whole))
 	}
@@ -254,6 +254,7 @@ func TestMalformedLinesAreRefusedAndNumbered(t *testing.T) {
 		"negative CPU":           `{"kind":"slice","contender":"a","concurrency":1,"wall_ns":1,"cpu_ns":{"client":-1}}`,
 		"no concurrency":         `{"kind":"slice","contender":"a","wall_ns":1}`,
 		"negative round":         `{"kind":"slice","contender":"a","concurrency":1,"wall_ns":1,"round":-1}`,
+		"a round twice":          someSlice,
 		"nobody's":               `{"kind":"slice","contender":"c","concurrency":1,"wall_ns":1}`,
 		"a member twice":         `{"kind":"slice","contender":"a","concurrency":1,"wall_ns":1,"wall_ns":2}`,
 		"latency not base64":     `{"kind":"slice","contender":"a","concurrency":1,"wall_ns":1,"latency_ns":"?"}`,
@@ -328,8 +329,11 @@ func TestAnErrorOfTheFileIsNoCut(t *testing.T) {
 
 func TestTooManySlicesAreRefused(t *testing.T) {
 	t.Parallel()
-	file := someHeader + "\n" + strings.Repeat(someSlice+"\n", 20_001) + someEnd + "\n"
-	_, err := bench.Read(strings.NewReader(file))
+	file := []string{someHeader}
+	for round := range 20_001 {
+		file = append(file, fmt.Sprintf(`{"kind":"slice","contender":"a","concurrency":1,"wall_ns":1,"round":%d}`, round))
+	}
+	_, err := bench.Read(strings.NewReader(lines(append(file, someEnd)...)))
 	assert.ErrorIs(t, err, bench.ErrMalformed)
 	assert.ErrorContains(t, err, "line 20002")
 }

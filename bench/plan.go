@@ -1,8 +1,9 @@
 package bench
 
 import (
-	"context"
 	"errors"
+	"fmt"
+	"math"
 	"time"
 )
 
@@ -17,25 +18,36 @@ const (
 
 // Plan is what a run measures, and how. Run refuses one that makes no sense.
 type Plan struct {
-	Contenders  []Contender
-	Concurrency []int    // workers; each level is measured after the other
-	Rate        float64  // operations due each second, of each contender in its turn; 0: a closed loop
-	Arrivals    Arrivals // of an open loop; default Constant
+	Contenders  []Contender // of different names
+	Concurrency []int       // workers, up to 4096, of some 400 KB each; one level after the other
+	Rate        float64     // operations due each second, up to ten million, of each contender in its turn; 0: a closed loop
+	Arrivals    Arrivals    // of an open loop; default Constant
 
 	// Each contender is measured for Duration at each level of concurrency,
 	// after Warmup of the same that is thrown away. With one contender that is
 	// one turn, with several they take turns of one Slice each. A Slice is also
-	// what a turn is recorded by.
+	// what a turn is recorded by, so that of Duration only whole slices count.
+	// Warmup may be 0 and not longer than Duration. Slice is at least 10 ms;
+	// default 1 s, of a Duration below 10 s a tenth of it. There are at most
+	// 4000 in a run; by default they are longer rather than more.
 	Duration, Warmup, Slice time.Duration
 
-	Sample int           // a closed loop times one operation in so many; default 1
-	Limit  time.Duration // the deadline of each operation; default 5 s
-	Seed   uint64
+	// A closed loop times one operation in so many, at random, and counts them
+	// all; default 1.
+	Sample int
+	// Limit is the deadline of each operation; default 5 s. It may come late by
+	// a quarter of itself, at least 100 ms: a context for each operation would
+	// cost more than many an operation, so a worker renews its own now and
+	// then.
+	Limit time.Duration
+	Seed  uint64 // of the arrivals, and of which operations are timed
 
-	Progress func(Progress) // called now and then from Run's own goroutine; may be nil
+	Progress func(Progress) // called some five times a second from Run's own goroutine; may be nil
 }
 
-// Progress is how far a run is.
+// Progress is how far a run is. What happened lately is what the contender's
+// last slice at this concurrency says, which may be one of the warm-up; zero
+// before it has one.
 type Progress struct {
 	Contender   string
 	Concurrency int
@@ -53,23 +65,144 @@ var ErrPlan = errors.New("bench: plan refused")
 // whole as far as it goes.
 var ErrInterrupted = errors.New("bench: interrupted")
 
-// Run carries the plan out and hands each slice to keep as soon as it is
-// recorded. It returns what the result should say in words, also beside an
-// ErrInterrupted: a rate that could not be kept, errors, a generator that was
-// the bottleneck. An error of keep, of a Scenario or of a Meter ends the run.
-func Run(ctx context.Context, plan Plan, keep func(Slice) error) ([]string, error) {
-	return nil, errors.New("bench: not written yet")
+const (
+	minSlice       = 10 * time.Millisecond
+	maxConcurrency = 4096
+	maxRate        = 10e6
+	// maxKept is how many slices a run may have: as many as a result file of a
+	// gigabyte holds.
+	maxKept = 4000
+	// maxDuration keeps all sums of durations far from overflowing.
+	maxDuration = 100 * time.Hour
+)
+
+// refuse is an ErrPlan that says what to change.
+func refuse(format string, args ...any) error {
+	return fmt.Errorf("%w: %w", ErrPlan, fmt.Errorf(format, args...))
 }
 
-// Overhead is what measuring itself costs, in a closed loop on this machine: an
-// operation that does nothing, timed and recorded.
-type Overhead struct {
-	Operation time.Duration `json:"operation_ns"` // the generator's share of each timed operation
-	Wake      time.Duration `json:"wake_ns"`      // how late a waiting worker wakes in an open loop, median
-	WakeP99   time.Duration `json:"wake_p99_ns"`
+// Complete fills the defaults in and refuses what makes no sense (ErrPlan), but
+// for the contenders: so that a plan is refused before it costs anything to set
+// those up. Run does the same.
+func (p Plan) Complete() (Plan, error) {
+	if p.Slice == 0 {
+		p.Slice = max(min(time.Second, p.Duration/10), minSlice, p.Duration*time.Duration(p.series())/maxKept)
+	}
+	if p.Sample == 0 {
+		p.Sample = 1
+	}
+	if p.Limit == 0 {
+		p.Limit = 5 * time.Second
+	}
+	if p.Arrivals == "" && p.Rate != 0 {
+		p.Arrivals = Constant
+	}
+	for _, check := range []func() error{p.checkConcurrency, p.checkPace, p.checkTimes} {
+		if err := check(); err != nil {
+			return Plan{}, err
+		}
+	}
+	return p, nil
 }
 
-// MeasureOverhead takes a fraction of a second.
-func MeasureOverhead(ctx context.Context) (Overhead, error) {
-	return Overhead{}, errors.New("bench: not written yet")
+func (p Plan) checkContenders() error {
+	if len(p.Contenders) == 0 {
+		return refuse("no scenario to measure")
+	}
+	names := make(map[string]bool, len(p.Contenders))
+	for _, c := range p.Contenders {
+		switch {
+		case c.Name == "":
+			return refuse("a contender has no name")
+		case names[c.Name]:
+			return refuse("two contenders are called %q", c.Name)
+		case c.Scenario == nil:
+			return refuse("contender %q has no scenario", c.Name)
+		}
+		names[c.Name] = true
+		if err := c.checkMeters(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkMeters refuses meters of equal names, of which one would be lost.
+func (c Contender) checkMeters() error {
+	of := map[string]bool{"": true, Client: true}
+	for _, m := range c.Meters {
+		if of[m.Of] || m.Read == nil {
+			return refuse("contender %q has a meter %q that is nameless, there already, or reads nothing", c.Name, m.Of)
+		}
+		of[m.Of] = true
+	}
+	return nil
+}
+
+func (p Plan) checkConcurrency() error {
+	if len(p.Concurrency) == 0 {
+		return refuse("no concurrency given")
+	}
+	seen := make(map[int]bool, len(p.Concurrency))
+	for _, n := range p.Concurrency {
+		switch {
+		case n < 1 || n > maxConcurrency:
+			return refuse("a concurrency of %d: from 1 to %d workers are possible", n, maxConcurrency)
+		case seen[n]:
+			return refuse("a concurrency of %d is there twice", n)
+		}
+		seen[n] = true
+	}
+	return nil
+}
+
+// checkPace refuses rates and samples. A rate of zero that a user has asked for
+// is a closed loop here; to refuse it is for those who know what was asked.
+func (p Plan) checkPace() error {
+	switch {
+	case math.IsNaN(p.Rate) || p.Rate < 0 || p.Rate > maxRate:
+		return refuse("a rate of %v: from above 0 to %.0f operations a second are possible", p.Rate, float64(maxRate))
+	case p.Rate == 0 && p.Arrivals != "":
+		return refuse("arrivals %q without a rate: a closed loop has none", p.Arrivals)
+	case p.Rate != 0 && p.Arrivals != Constant && p.Arrivals != Poisson:
+		return refuse("arrivals %q: there are %q and %q", p.Arrivals, Constant, Poisson)
+	case p.Sample < 1:
+		return refuse("a sample of one in %d", p.Sample)
+	case p.Sample > 1 && p.Rate != 0:
+		return refuse("a sample of one in %d with a rate: an open loop times every operation", p.Sample)
+	case p.Rate != 0 && p.Rate*p.Duration.Seconds() < 1:
+		return refuse("a rate of %v is less than one operation in %v", p.Rate, p.Duration)
+	}
+	return nil
+}
+
+func (p Plan) checkTimes() error {
+	switch {
+	case p.Duration <= 0 || p.Duration > maxDuration:
+		return refuse("a duration of %v: up to %v are possible", p.Duration, maxDuration)
+	case p.Warmup < 0:
+		return refuse("a warm-up of %v", p.Warmup)
+	case p.Duration < p.Warmup:
+		return refuse("a duration of %v is shorter than the warm-up of %v", p.Duration, p.Warmup)
+	case p.Slice < minSlice:
+		return refuse("slices of %v are shorter than %v", p.Slice, minSlice)
+	case p.Duration < p.Slice:
+		return refuse("a duration of %v is shorter than a slice of %v", p.Duration, p.Slice)
+	case p.rounds() > maxKept/p.series():
+		return refuse("slices of %v are more than %d in all: take longer ones", p.Slice, maxKept)
+	case p.Limit < 0 || p.Limit > maxDuration:
+		return refuse("a limit of %v for each operation", p.Limit)
+	}
+	return nil
+}
+
+// rounds is how many slices each contender gets at each level of concurrency.
+func (p Plan) rounds() int { return int(p.Duration / p.Slice) }
+
+// series is how many there are, at least one.
+func (p Plan) series() int { return max(len(p.Contenders)*len(p.Concurrency), 1) }
+
+// length is how long the run takes, but for what lies between the turns.
+func (p Plan) length() time.Duration {
+	return time.Duration(p.series()) * (p.Warmup + time.Duration(p.rounds())*p.Slice)
 }

@@ -17,7 +17,7 @@ import (
 // any other; its End says so. Control characters in strings are replaced, and
 // no Slice is without a Latency.
 func Read(in io.Reader) (*Results, error) {
-	r := &reader{in: bufio.NewReaderSize(in, maxLine), memory: maxMemory}
+	r := &reader{in: bufio.NewReader(in), memory: maxMemory}
 	for !r.ended {
 		line, err := r.next()
 		if err != nil {
@@ -39,25 +39,31 @@ type reader struct {
 	last    bool
 	results Results
 	ended   bool
-	memory  int // left for latencies
-	series  map[Series]bool
+	memory  int                     // left for latencies
+	series  map[Series]map[int]bool // the rounds that each has a slice of
 }
 
 // next is the next line. One that lacks its newline is the last.
 func (r *reader) next() ([]byte, error) {
 	r.number++
-	line, err := r.in.ReadSlice('\n')
-	switch {
-	case errors.Is(err, bufio.ErrBufferFull):
-		return nil, r.refuse(ErrMalformed, fmt.Errorf("more than %d bytes", maxLine))
-	case errors.Is(err, io.EOF) && len(line) == 0:
-		return nil, r.refuse(ErrCutOff, fmt.Errorf("missing; the last is of the kind %q", kindEnd))
-	case errors.Is(err, io.EOF):
-		r.last = true
-	case err != nil:
-		return nil, fmt.Errorf("bench: reading results: %w", err)
+	var line []byte
+	for {
+		part, err := r.in.ReadSlice('\n')
+		line = append(line, part...)
+		switch {
+		case len(line) > maxLine:
+			return nil, r.refuse(ErrMalformed, fmt.Errorf("more than %d bytes", maxLine))
+		case errors.Is(err, bufio.ErrBufferFull):
+			continue
+		case errors.Is(err, io.EOF) && len(line) == 0:
+			return nil, r.refuse(ErrCutOff, fmt.Errorf("missing; the last is of the kind %q", kindEnd))
+		case errors.Is(err, io.EOF):
+			r.last = true
+		case err != nil:
+			return nil, fmt.Errorf("bench: reading results: %w", err)
+		}
+		return line, nil
 	}
-	return line, nil
 }
 
 // take takes a line in.
@@ -129,7 +135,7 @@ func (r *reader) header(line []byte) error {
 	}
 	h.Header.clean()
 	r.results.Header = h.Header
-	r.series = make(map[Series]bool)
+	r.series = make(map[Series]map[int]bool)
 	return h.check()
 }
 
@@ -151,11 +157,28 @@ func (r *reader) slice(line []byte) error {
 		return err
 	}
 	r.results.Slices = append(r.results.Slices, slice)
-	r.series[slice.series()] = true
+	if err := r.enter(slice); err != nil {
+		return err
+	}
 	if r.memory -= latency.ByteSize(); r.memory < 0 || len(r.results.Slices) > maxSlices || len(r.series) > maxSeries {
 		return fmt.Errorf("more than %d slices of %d series, or than %d MiB of latencies: longer slices make fewer",
 			maxSlices, maxSeries, maxMemory>>20)
 	}
+	return nil
+}
+
+// enter makes sure that each series has one slice of a round: that is what is
+// paired by.
+func (r *reader) enter(s Slice) error {
+	rounds := r.series[s.series()]
+	if rounds == nil {
+		rounds = make(map[int]bool)
+		r.series[s.series()] = rounds
+	}
+	if rounds[s.Round] {
+		return fmt.Errorf("round %d of %.80q at %d is there twice", s.Round, s.Contender, s.Concurrency)
+	}
+	rounds[s.Round] = true
 	return nil
 }
 

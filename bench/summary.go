@@ -62,45 +62,58 @@ func (r *Results) series() ([]Series, map[Series][]Slice) {
 func (s Slice) series() Series { return Series{s.Contender, s.Concurrency} }
 
 func summarize(of Series, turns []Slice) Summary {
+	all := total(turns)
 	sum := Summary{
-		Series:  of,
-		Slices:  len(turns),
+		Series:     of,
+		Slices:     len(turns),
+		Wall:       all.Wall,
+		Operations: all.Operations,
+		Errors:     all.Errors,
+		Unbegun:    all.Unbegun,
+		Rate:       rate(all),
+		CPU:        make(map[string]time.Duration),
+		Latency:    all.Latency,
+	}
+	for process := range all.CPU {
+		if seconds := cpuByOperation(process)(all); !math.IsNaN(seconds) {
+			sum.CPU[process] = time.Duration(math.Round(seconds * 1e9))
+		}
+	}
+	return sum
+}
+
+// total is all slices as if they were one. Its CPU has the processes that were
+// measured in every slice.
+func total(turns []Slice) Slice {
+	all := Slice{
 		Errors:  make(map[string]int64),
 		CPU:     make(map[string]time.Duration),
 		Latency: mergeLatencies(turns),
 	}
 	known := make(map[string]int) // in how many slices a process was measured
 	for _, t := range turns {
-		sum.Wall += t.Wall
-		sum.Operations += t.Operations
-		sum.Unbegun += t.Unbegun
+		all.Wall += t.Wall
+		all.Operations += t.Operations
+		all.Unbegun += t.Unbegun
 		for class, n := range t.Errors {
-			sum.Errors[class] += n
+			all.Errors[class] += n
 		}
 		for process, used := range t.CPU {
-			sum.CPU[process] += used
+			all.CPU[process] += used
 			known[process]++
 		}
 	}
-	if sum.Wall > 0 {
-		sum.Rate = float64(sum.Operations) / sum.Wall.Seconds()
-	}
-	for process, used := range sum.CPU {
-		if known[process] < len(turns) || sum.Operations == 0 {
-			delete(sum.CPU, process)
-			continue
-		}
-		sum.CPU[process] = time.Duration(math.Round(float64(used) / float64(sum.Operations)))
-	}
-	return sum
+	maps.DeleteFunc(all.CPU, func(process string, _ time.Duration) bool { return known[process] < len(turns) })
+	return all
 }
 
-// mergeLatencies adds histograms up, whose ranges and precisions may differ.
+// mergeLatencies adds histograms up, whose ranges and precisions may differ. A
+// histogram may hold more than it promises to, up to the next power of two.
 func mergeLatencies(turns []Slice) *hdrhistogram.Histogram {
 	highest, digits := int64(2), int64(1)
 	for _, t := range turns {
 		if t.Latency != nil {
-			highest = max(highest, t.Latency.HighestTrackableValue())
+			highest = max(highest, t.Latency.HighestTrackableValue(), t.Latency.Max())
 			digits = max(digits, t.Latency.SignificantFigures())
 		}
 	}

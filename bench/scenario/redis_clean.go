@@ -12,9 +12,10 @@ import (
 )
 
 const (
-	// cleanTime is how long removing a run's keys may take, and so much more
-	// for each million of entries.
-	cleanTime, cleanMillion = 30 * time.Second, 20 * time.Second
+	// cleanStep is how long Redis may take for a step of at most scanCount
+	// keys. There is no limit for all of them: that depends on how much a run
+	// has written, and on how much others keep there.
+	cleanStep = 10 * time.Second
 	// cleanPasses: a command that was on its way when its context ended may
 	// reach Redis after the keys were looked through, so that is done until
 	// nothing is found. A pass that failed is repeated after a pause.
@@ -26,9 +27,7 @@ const (
 
 // clean removes every key under the run's prefix, on a context of its own.
 func (r *redisSide) clean() error {
-	entries := time.Duration(r.knobs.Entries + r.knobs.Tokens)
-	ctx, cancel := context.WithTimeout(context.Background(), cleanTime+cleanMillion*entries/1_000_000)
-	defer cancel()
+	ctx := context.Background()
 	var err error
 	for pass := range cleanPasses {
 		var found int64
@@ -36,26 +35,14 @@ func (r *redisSide) clean() error {
 		if err == nil && found == 0 {
 			return nil
 		}
-		if err != nil && !pause(ctx, time.Duration(pass+1)*cleanPause) {
-			break
+		if err != nil {
+			time.Sleep(time.Duration(pass+1) * cleanPause)
 		}
 	}
 	if err == nil {
 		err = errors.New("somebody goes on writing them")
 	}
 	return fmt.Errorf("scenario: keys that begin with %q are left in Redis: %w", r.prefix+":", err)
-}
-
-// pause reports whether the context still lives after it.
-func pause(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // cleanOnce looks through every master once.
@@ -84,25 +71,34 @@ func eachMaster(ctx context.Context, client redis.UniversalClient, fn func(conte
 // unlink removes the keys of one server that begin with head.
 func unlink(ctx context.Context, c *redis.Client, head string) (found int64, err error) {
 	for cursor := uint64(0); ; {
-		var keys []string
-		keys, cursor, err = c.Scan(ctx, cursor, escapeGlob(head)+"*", scanCount).Result()
-		if err != nil {
-			return found, err
-		}
-		// Each key by itself: on a Cluster one command must keep to one slot.
-		_, err = c.Pipelined(ctx, func(pipe redis.Pipeliner) error {
-			for _, key := range keys {
-				if strings.HasPrefix(key, head) {
-					pipe.Unlink(ctx, key)
-					found++
-				}
-			}
-			return nil
-		})
+		var n int64
+		n, cursor, err = unlinkSome(ctx, c, head, cursor)
+		found += n
 		if err != nil || cursor == 0 {
 			return found, err
 		}
 	}
+}
+
+// unlinkSome is one step.
+func unlinkSome(ctx context.Context, c *redis.Client, head string, cursor uint64) (found int64, next uint64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, cleanStep)
+	defer cancel()
+	keys, next, err := c.Scan(ctx, cursor, escapeGlob(head)+"*", scanCount).Result()
+	if err != nil {
+		return 0, 0, err
+	}
+	// Each key by itself: on a Cluster one command must keep to one slot.
+	_, err = c.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+		for _, key := range keys {
+			if strings.HasPrefix(key, head) {
+				pipe.Unlink(ctx, key)
+				found++
+			}
+		}
+		return nil
+	})
+	return found, next, err
 }
 
 // escapeGlob makes a MATCH pattern that stands for text and nothing else.

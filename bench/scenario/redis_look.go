@@ -63,6 +63,16 @@ func (r *redisSide) openMeter(ctx context.Context) error {
 	return nil
 }
 
+// unasked is the meter of a contender that asks no Redis, in a run in which
+// others do: none of its CPU time is that contender's, and the sums of all
+// processes can be compared.
+func (r *redisSide) unasked() []bench.Meter {
+	if len(r.meter) == 0 {
+		return nil
+	}
+	return []bench.Meter{{Of: bench.Redis, Read: func(context.Context) (time.Duration, error) { return 0, nil }}}
+}
+
 // describe is what look found; the map is the caller's.
 func (r *redisSide) describe() map[string]string { return maps.Clone(r.about) }
 

@@ -104,6 +104,9 @@ func (s *Stand) open(ctx context.Context, kinds []kind) error {
 			return fmt.Errorf("scenario: setting %s up: %w", k.name, err)
 		}
 		for _, c := range contenders {
+			if len(k.needs) == 0 && s.redis != nil {
+				c.Meters = s.redis.unasked()
+			}
 			s.contenders = append(s.contenders, c)
 			s.means = append(s.means, bench.Description{Name: c.Name, Means: k.means})
 		}

@@ -12,7 +12,7 @@ import (
 // command is one command of the program.
 type command struct {
 	name       string   // "keys new"
-	positional []string // the names of its positional arguments, all required
+	positional []string // the names of its positional arguments, all required; "FILE..." is one or more
 	settings   string   // the settings that it takes, by name
 	// prepare declares the command's own flags and returns what it does.
 	prepare func(fs *pflag.FlagSet) action
@@ -25,7 +25,7 @@ type call struct {
 	streams
 	settings
 	run    action
-	args   []string // one for each positional argument
+	args   []string // one for each positional argument; more for one that takes more
 	json   bool
 	getenv func(string) string
 }
@@ -39,6 +39,11 @@ func prepare(args []string, std streams, getenv func(string) string) (*call, err
 	if err != nil {
 		return nil, err
 	}
+	return cmd.call(rest, std, getenv)
+}
+
+// call reads what follows the command's name.
+func (cmd command) call(rest []string, std streams, getenv func(string) string) (*call, error) {
 	c := &call{streams: std, getenv: getenv}
 	all := c.settings.flags()
 	fs := pflag.NewFlagSet(cmd.name, pflag.ContinueOnError)
@@ -53,6 +58,7 @@ func prepare(args []string, std streams, getenv func(string) string) (*call, err
 	if err := fs.Parse(rest); err != nil {
 		return nil, flagError(cmd, err)
 	}
+	var err error
 	if c.args, err = cmd.arguments(fs.Args()); err != nil {
 		return nil, err
 	}
@@ -102,10 +108,11 @@ func findCommand(args []string) (command, []string, error) {
 // arguments checks the number of positional arguments.
 func (cmd command) arguments(args []string) ([]string, error) {
 	if len(args) < len(cmd.positional) {
-		return nil, usageError("%s: no %s", cmd.name, cmd.positional[len(args)]).
+		return nil, usageError("%s: no %s", cmd.name, strings.TrimSuffix(cmd.positional[len(args)], "...")).
 			hint("rescind %s %s [flags]", cmd.name, strings.Join(cmd.positional, " "))
 	}
-	if len(args) > len(cmd.positional) {
+	more := len(cmd.positional) > 0 && strings.HasSuffix(cmd.positional[len(cmd.positional)-1], "...")
+	if len(args) > len(cmd.positional) && !more {
 		return nil, usageError("%s: unexpected argument %q", cmd.name, args[len(cmd.positional)]).
 			hint("run rescind help for what %s takes", cmd.name)
 	}

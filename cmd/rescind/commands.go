@@ -29,5 +29,10 @@ func commands() []command {
 		{name: "check", settings: "issuer " + operatorSettings, prepare: checkCommand},
 		{name: "list", settings: operatorSettings, prepare: listCommand},
 		{name: "reinstate", settings: "issuer " + operatorSettings, prepare: reinstateCommand},
+
+		{name: "bench list", prepare: benchList},
+		{name: "bench run", positional: []string{"SCENARIO..."}, settings: benchSettings, prepare: benchRun},
+		{name: "bench report", positional: []string{"FILE..."}, prepare: benchReport},
+		{name: "bench compare", positional: []string{"OLD", "NEW"}, prepare: benchCompare},
 	}
 }

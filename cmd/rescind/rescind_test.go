@@ -25,7 +25,8 @@ func TestMain(m *testing.M) {
 //	capture PATTERN         named groups of a line of stdout become variables;
 //	                        with -stderr before it, of stderr
 //	await FILE PATTERN      waits for a line, and captures
-//	redis start|kill …      a redis-server of its own, as $REDIS
+//	redis start|kill|flush  a redis-server of its own, as $REDIS
+//	rediskeys PATTERN N     so many keys, or "some", match there
 //
 // and $REDIS, a server that it shares with others, and $PREFIX, a key prefix
 // of its own there.
@@ -44,7 +45,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits,
 			"await": await, "capture": capture,
-			"redis": newRedisCommand(t),
+			"redis": newRedisCommand(t), "rediskeys": redisKeys,
 		},
 	})
 }
@@ -122,7 +123,7 @@ func newRedisCommand(t *testing.T) func(*testscript.TestScript, bool, []string) 
 	servers := map[*testscript.TestScript]*redistest.Server{}
 	return func(ts *testscript.TestScript, neg bool, args []string) {
 		if neg || len(args) == 0 {
-			ts.Fatalf("usage: redis start [args...] | kill | stop | continue")
+			ts.Fatalf("usage: redis start [args...] | kill | flush")
 		}
 		switch args[0] {
 		case "start":
@@ -130,6 +131,8 @@ func newRedisCommand(t *testing.T) func(*testscript.TestScript, bool, []string) 
 			ts.Setenv("REDIS", servers[ts].URL())
 		case "kill":
 			servers[ts].Kill()
+		case "flush":
+			ts.Check(servers[ts].Client().FlushAll(t.Context()).Err())
 		default:
 			ts.Fatalf("redis %s: no such command", args[0])
 		}

@@ -57,7 +57,7 @@ func build(t *testing.T) string {
 // not take the result of an older one from its cache.
 func dependOnSources(t *testing.T) {
 	t.Helper()
-	for _, dir := range []string{"cmd", "server", "rotation", "verifier", "denylist"} {
+	for _, dir := range []string{"cmd", "bench", "server", "rotation", "verifier", "denylist"} {
 		require.NoError(t, filepath.WalkDir(filepath.Join(root, dir), func(path string, entry os.DirEntry, err error) error {
 			if err == nil && !entry.IsDir() && !strings.HasSuffix(path, "_test.go") {
 				_, err = os.Stat(path)
@@ -211,14 +211,14 @@ func cleanEnviron() []string {
 }
 
 // varying is what differs from run to run, in any document: … itself, instants
-// and Unix times, ids, keys and tokens, how long something took, and how much
-// memory it needs.
+// and Unix times, ids, keys and tokens, how long something took, how often it
+// happened, and how much memory it needs.
 var varying = regexp.MustCompile(strings.Join([]string{
 	`…`,
 	`\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z`, `\b1\d{9}(\d{3})?\b`, // instants
 	`\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b`, `\b[0-9a-f]{8}\b`, // UUIDs, and what some begin with
 	`\beyJ[\w.-]+`, `[\w-]{43}`, `\b[A-Z2-7]{26,52}\b`, // tokens, thumbprints, random texts
-	`\b\d+(\.\d+)?(ns|µs|ms|s)\b`, `\b\d+\.\d+ MB`,
+	`\b\d+(\.\d+)?(ns|µs|ms|s)\b`, `\b\d+(\.\d+)?[kM]?/s\b`, `\b\d+\.\d+ MB`,
 }, "|"))
 
 var spaces = regexp.MustCompile(`[ \t]+`)

@@ -1,0 +1,158 @@
+package report
+
+import (
+	_ "embed"
+	"fmt"
+	"html/template"
+	"io"
+	"slices"
+	"strconv"
+
+	"github.com/rescindhq/rescind/bench"
+)
+
+//go:embed report.html
+var pageText string
+
+// page is what the template is given: texts, which it escapes, and no markup.
+type page struct {
+	Title    string
+	Sections []section
+}
+
+// section is one run.
+type section struct {
+	ID, Title, Subtitle string
+	Alarms, Warnings    []string
+	Facts               []fact // in short: the machine, Redis, the loop
+	Highlights          []highlight
+	Summary             table
+	Chapters            []chapter
+	Scenarios           []bench.Description
+	Notes, Failures     []string
+	Environment         []fact
+	Command             string
+}
+
+// chapter is charts that share a heading and a legend.
+type chapter struct {
+	ID, Heading, Text string
+	Keys              []key
+	Charts            []chart
+	Table             table
+}
+
+// Alone says that there is one chart, which takes the whole width.
+func (c chapter) Alone() bool { return len(c.Charts) == 1 }
+
+type fact struct{ Name, Value string }
+
+// highlight is one ratio in large letters.
+type highlight struct{ Name, Value, Text string }
+
+// HTML writes one page that needs nothing else: no script, no network. It
+// follows the reader's choice of a light or a dark screen.
+func HTML(w io.Writer, runs ...*bench.Results) error {
+	t, err := template.New("report").Parse(pageText)
+	if err != nil {
+		return fmt.Errorf("report: reading the page's template: %w", err)
+	}
+	p := page{Title: "rescind bench"}
+	for i, results := range runs {
+		p.Sections = append(p.Sections, newRun(results).section("run"+strconv.Itoa(i+1)))
+	}
+	if err := t.Execute(w, p); err != nil {
+		return fmt.Errorf("report: writing the page: %w", err)
+	}
+	return nil
+}
+
+func (r run) section(id string) section {
+	s := section{
+		ID: id, Title: joined(r.contenders()), Subtitle: r.when(),
+		Alarms: r.wrong(), Facts: r.facts(), Highlights: r.highlights(),
+		Summary: r.summaryRows(), Chapters: r.chapters(id), Scenarios: r.Header.Scenarios,
+		Notes: r.End.Notes, Failures: r.failures(),
+		Environment: r.environment(), Command: r.Header.Command,
+	}
+	if ending := r.ending(); ending != "" {
+		s.Warnings = append(s.Warnings, ending)
+	}
+	return s
+}
+
+func joined(names []string) string {
+	if len(names) == 0 {
+		return "Nothing was measured"
+	}
+	if len(names) > 4 {
+		names = append(slices.Clone(names[:3]), fmt.Sprintf("and %d more", len(names)-3))
+	}
+	return join(", ", names...)
+}
+
+func (r run) facts() []fact {
+	return present(
+		fact{"Machine", r.machine()},
+		fact{"Redis", r.redis()},
+		fact{"Loop", r.loop()},
+		fact{"Generator's overhead", r.overhead()},
+	)
+}
+
+// environment is everything that the file says of the machine and the workload.
+func (r run) environment() []fact {
+	e := r.Header.Environment
+	facts := present(
+		fact{"CPU", e.CPU}, fact{"cores", strconv.Itoa(e.Cores)}, fact{"GOMAXPROCS", strconv.Itoa(e.GOMAXPROCS)},
+		fact{"system", join("/", e.OS, e.Arch)}, fact{"Go", e.Go}, fact{"rescind", e.Rescind},
+		fact{"seed", strconv.FormatUint(r.Header.Seed, 10)},
+	)
+	for _, name := range sortedKeys(e.Redis) {
+		facts = append(facts, fact{"Redis: " + name, orQuotes(e.Redis[name])})
+	}
+	for _, name := range sortedKeys(r.Header.Settings) {
+		facts = append(facts, fact{"--" + name, orQuotes(r.Header.Settings[name])})
+	}
+	return facts
+}
+
+// orQuotes shows that a setting is empty, as Redis' save may be.
+func orQuotes(value string) string {
+	if value == "" {
+		return `""`
+	}
+	return value
+}
+
+func present(facts ...fact) []fact {
+	return slices.DeleteFunc(facts, func(f fact) bool { return f.Value == "" })
+}
+
+// highlights are the ratios at the highest concurrency.
+func (r run) highlights() []highlight {
+	var all []highlight
+	levels, measures := r.levels(), r.measures()
+	main := measures[len(measures)-1]
+	for _, ratio := range r.ratios {
+		i := main.of(ratio)
+		if ratio.Concurrency != levels[len(levels)-1] || !finite(i.Center) {
+			continue
+		}
+		text := fmt.Sprintf("of %s's %s", ratio.Baseline, main.name)
+		if main.name == "time" {
+			text += " per operation"
+		}
+		if bounded(i) {
+			text += fmt.Sprintf(" (%s–%s)", significant(i.Low), significant(i.High))
+		}
+		if bounded(i) && i.Low <= 1 && i.High >= 1 {
+			text += ", which shows no difference"
+		}
+		if cpu, ok := ratio.CPU[bench.AllProcesses]; ok && finite(cpu.Center) {
+			text += "; " + significant(cpu.Center) + " × its CPU"
+		}
+		all = append(all, highlight{ratio.Contender + ", " + workers(ratio.Concurrency), significant(i.Center) + " ×", text})
+	}
+	return all
+}

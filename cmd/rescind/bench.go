@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/rescindhq/rescind/bench"
+	"github.com/rescindhq/rescind/bench/scenario"
+	"github.com/rescindhq/rescind/denylist"
+)
+
+// benchList shows what can be measured.
+func benchList(*pflag.FlagSet) action {
+	return func(_ context.Context, c *call) error {
+		if c.json {
+			rows := []scenarioRow{}
+			for _, s := range scenario.List() {
+				rows = append(rows, scenarioRow{s.Name, append([]string{}, s.Needs...), s.Means})
+			}
+			return c.printJSON(map[string]any{"scenarios": rows})
+		}
+		rows := [][]string{}
+		for _, s := range scenario.List() {
+			rows = append(rows, []string{s.Name, strings.Join(s.Needs, ", "), s.Means})
+		}
+		return c.printTable([]string{"SCENARIO", "NEEDS", "STANDS FOR"}, rows)
+	}
+}
+
+// scenarioRow is a scenario as --json shows it.
+type scenarioRow struct {
+	Name  string   `json:"name"`
+	Needs []string `json:"needs"`
+	Means string   `json:"means"`
+}
+
+// benchTrouble says what to do about an error of the harness.
+func benchTrouble(err error) error {
+	wrong := &failure{code: exitUsage, err: err}
+	switch {
+	case errors.As(err, new(*failure)):
+		return err
+	case errors.Is(err, scenario.ErrUnknown):
+		return wrong.hint("rescind bench list shows what there is")
+	case errors.Is(err, scenario.ErrMissing):
+		return wrong.hint("rescind bench list shows what each scenario needs: a Redis is named by --redis, a server by --url")
+	case errors.Is(err, scenario.ErrKnob), errors.Is(err, bench.ErrPlan):
+		return wrong.hint("run rescind help for the flags, or see docs/bench.md")
+	case errors.Is(err, bench.ErrSchema):
+		return wrong.hint("this version reads the files of rescind bench run --out with the schema %s", bench.Schema)
+	case errors.Is(err, bench.ErrCutOff):
+		return wrong.hint("its end is missing: the run was killed, goes on still, or the file was not copied whole")
+	case errors.Is(err, bench.ErrMalformed):
+		return wrong.hint("rescind bench run --out writes such files; this one was changed, or is another")
+	case errors.Is(err, bench.ErrDifferent):
+		return wrong.hint("both have to be runs of one command on one machine: rescind bench report shows them side by side")
+	case errors.Is(err, scenario.ErrRefused):
+		return wrong.hint("the tokens have to be alive, and good at that URL: --token-file, or --keys, --issuer and --audience")
+	case errors.Is(err, scenario.ErrUnreachable):
+		return (&failure{code: exitCannotTell, err: err}).hint("is the server up, and does that URL answer requests with a bearer token?")
+	case errors.Is(err, bench.ErrInterrupted), errors.Is(err, context.Canceled):
+		return cannotTell("interrupted before anything was measured")
+	case errors.Is(err, denylist.ErrUnfit), errors.Is(err, denylist.ErrUnavailable), errors.As(err, new(net.Error)):
+		return redisTrouble(err)
+	case exitCode(err) == exitUsage, errors.Is(err, os.ErrNotExist):
+		return wrong
+	}
+	return err
+}
