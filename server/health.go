@@ -56,6 +56,9 @@ func (s *Server) ready(a *answer, r *http.Request) error {
 		a.cause = err
 		missing = append(missing, "denylist: it cannot tell")
 	}
+	if loading(s.mirror) {
+		missing = append(missing, "mirror: it is loading")
+	}
 	if len(missing) > 0 {
 		a.Header().Set("Retry-After", "1")
 		return a.json(http.StatusServiceUnavailable, readyBody{"not ready", missing})
@@ -65,12 +68,17 @@ func (s *Server) ready(a *answer, r *http.Request) error {
 
 // probe asks the denylist about a token that nobody has: it answers nil, or,
 // while the whole issuer is revoked, ErrRevoked. Whatever else it answers, it
-// would answer to others too.
+// would answer to others too. A mirror is passed by: logins and exchanges need
+// Redis however fresh it is, and checks need no more than Redis when it is not.
 func (s *Server) probe(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTime)
 	defer cancel()
 	now := s.opts.Now()
-	err := s.store.Check(ctx, denylist.Token{
+	store := s.store
+	if s.mirror != nil {
+		store = s.mirror.Redis
+	}
+	err := store.Check(ctx, denylist.Token{
 		Issuer: s.issuer, ID: "readyz", Session: "readyz", Subject: "readyz",
 		ExpiresAt: now.Add(time.Minute), Login: now,
 	})

@@ -27,7 +27,8 @@ type metrics struct {
 	handler http.Handler
 }
 
-func newMetrics(version string) *metrics {
+// newMetrics takes the mirror that answers checks, or nil.
+func newMetrics(version string, mirror *denylist.Mirror) *metrics {
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "http_requests_total", Help: "Requests by route, status and error code (empty: none).",
@@ -55,8 +56,11 @@ func newMetrics(version string) *metrics {
 	build.Set(1)
 
 	registry := prometheus.NewRegistry()
-	prometheus.WrapRegistererWithPrefix("rescind_", registry).MustRegister(
-		m.requests, m.durations, m.cannotTell, m.logins, m.exchanges, m.revocations, build)
+	ours := prometheus.WrapRegistererWithPrefix("rescind_", registry)
+	ours.MustRegister(m.requests, m.durations, m.cannotTell, m.logins, m.exchanges, m.revocations, build)
+	if mirror != nil {
+		ours.MustRegister(newMirrorMetrics(mirror))
+	}
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.handler = promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 	return m

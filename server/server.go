@@ -84,6 +84,7 @@ const minAdminToken = 32
 type Server struct {
 	sessions *rotation.Sessions
 	store    denylist.Store
+	mirror   *denylist.Mirror // the store, if it is one; it answers no exchange and no probe
 	verifier *verifier.Verifier
 	callers  *verifier.Verifier // only of the tokens that /v1/verify and /v1/session accept
 	issuer   string
@@ -102,7 +103,9 @@ type Server struct {
 }
 
 // New wires a server. Nothing listens before Run. v must trust the issuer of
-// sessions and every one of ForwardAuthIssuers.
+// sessions and every one of ForwardAuthIssuers. All three should ask one store.
+// If that is a *denylist.Mirror, whoever calls Run runs the mirror beside it;
+// the server is not ready before the mirror's first load has come to its end.
 func New(sessions *rotation.Sessions, v *verifier.Verifier, store denylist.Store, opts Options) (*Server, error) {
 	if err := opts.complete(); err != nil {
 		return nil, err
@@ -126,9 +129,10 @@ func New(sessions *rotation.Sessions, v *verifier.Verifier, store denylist.Store
 		opts:       opts,
 		adminToken: sha256.Sum256([]byte(opts.AdminToken)),
 		log:        opts.Logger,
-		metrics:    newMetrics(opts.Version),
 		started:    opts.Now(),
 	}
+	s.mirror, _ = store.(*denylist.Mirror)
+	s.metrics = newMetrics(opts.Version, s.mirror)
 	s.main = s.mainRoutes()
 	if opts.AdminToken != "" {
 		operator, ok := store.(denylist.Operator)

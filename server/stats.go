@@ -14,6 +14,8 @@ type statsBody struct {
 	StartedAt     instant         `json:"started_at"`
 	UptimeSeconds int64           `json:"uptime_seconds"`
 	Ready         bool            `json:"ready"`
+	Check         string          `json:"check"` // strict or mirror
+	Mirror        *mirrorBody     `json:"mirror,omitempty"`
 	Entries       entriesBody     `json:"entries"`
 	Inspection    *inspectionBody `json:"inspection,omitempty"`
 }
@@ -64,8 +66,12 @@ func (o *operatorAPI) stats(a *answer, r *http.Request) error {
 		Issuer:        o.issuer,
 		StartedAt:     instant(o.started),
 		UptimeSeconds: secondsLeft(o.started, now),
-		Ready:         !o.draining.Load(),
+		Ready:         !o.draining.Load() && !loading(o.mirror),
+		Check:         checkStrict,
 		Entries:       entriesBody{counts.Token, counts.Session, counts.Subject, counts.Issuer, counts.Total()},
+	}
+	if o.mirror != nil {
+		body.Check, body.Mirror = checkMirror, showMirror(o.mirror)
 	}
 	if inspector, ok := o.store.(denylist.Inspector); ok {
 		found, err := inspector.Inspect(r.Context())
