@@ -41,6 +41,8 @@ func serveCommand(*pflag.FlagSet) action {
 type house struct {
 	ring       *rotation.KeyRing
 	store      rotation.Store
+	mirror     *denylist.Mirror // the store, with --check mirror; else nil
+	log        *slog.Logger
 	login      server.Authenticator // nil: no login route
 	adminToken string
 	demo       *demoUser // of the embedded store
@@ -74,7 +76,7 @@ func (c *call) redisHouse(ctx context.Context, token string) (*house, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &house{ring: ring, adminToken: token}
+	h := &house{ring: ring, adminToken: token, log: c.logger()}
 	if c.set("users") { // no users, no login route
 		// One that is not there yet is more likely the wrong path: nobody could log in.
 		if _, err := os.Stat(c.users); err != nil {
@@ -89,6 +91,13 @@ func (c *call) redisHouse(ctx context.Context, token string) (*house, error) {
 		return nil, err
 	}
 	h.store, h.close = list.Store.(rotation.Store), list.close
+	if c.check == "mirror" {
+		if h.mirror, err = c.mirrorOf(list.Store.(*denylist.Redis), h.log); err != nil {
+			list.close()
+			return nil, err
+		}
+		h.store = h.mirror
+	}
 	return h, nil
 }
 
@@ -101,6 +110,10 @@ func (c *call) embeddedHouse(token string) (*house, error) {
 			return nil, usageError("%s is set, but redis is not", c.origin[name]).
 				hint("redis, keys and issuer are named together (users too, for logins), or none of them is: then everything is made for the run")
 		}
+	}
+	if c.check == "mirror" {
+		return nil, usageError("%s is mirror, but redis is not set", c.origin["check"]).
+			hint("the embedded store is in this process already: there is nothing to mirror")
 	}
 	if err := c.settleAddresses(); err != nil {
 		return nil, err
@@ -120,7 +133,7 @@ func (c *call) embeddedHouse(token string) (*house, error) {
 	}
 	demo.subject = user.Subject
 	store := denylist.NewMemory(denylist.MemoryOptions{SkewMargin: c.skewMargin, Lifetime: c.longestLifetime()})
-	return &house{ring: ring, store: store, login: users, adminToken: token, demo: demo, close: func() {}}, nil
+	return &house{ring: ring, store: store, log: c.logger(), login: users, adminToken: token, demo: demo, close: func() {}}, nil
 }
 
 // serve runs the server until ctx ends.
@@ -142,13 +155,17 @@ func (h *house) serve(ctx context.Context, c *call) error {
 		TLSKey:     c.tlsKey,
 		Tasks:      h.tasks(),
 		DrainTime:  c.drainTime(),
-		Logger:     c.logger(),
+		Logger:     h.log,
 		Version:    thisBuild().Version,
 	})
 	if err != nil {
 		return usageError("%w", err)
 	}
-	return servingTrouble(srv.Run(ctx, func(addr, adminAddr string) { c.announce(h, addr, adminAddr) }))
+	ready := func(addr, adminAddr string) { c.announce(h, addr, adminAddr) }
+	if h.mirror != nil {
+		return serveMirrored(ctx, srv, h.mirror, ready)
+	}
+	return servingTrouble(srv.Run(ctx, ready))
 }
 
 // servingTrouble tells what the machine refused from what the settings say.

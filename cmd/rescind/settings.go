@@ -87,7 +87,7 @@ func (s *settings) flags() *pflag.FlagSet {
 	spanOrZero(fs, &s.rotateEvery, "rotate-every", 5*time.Second)
 	fs.BoolVar(&s.rotateDeniesAccess, "rotate-denies-access", true, "")
 
-	choice(fs, &s.check, "check", "strict", "strict")
+	choice(fs, &s.check, "check", "strict", "strict", "mirror")
 	span(fs, &s.maxStaleness, "max-staleness", time.Second)
 	span(fs, &s.checkTimeout, "check-timeout", 50*time.Millisecond)
 	spanOrZero(fs, &s.leeway, "leeway", 30*time.Second)
