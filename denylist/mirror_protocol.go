@@ -134,8 +134,11 @@ func mirrorKeyOf(member string) (mirrorKey, error) {
 }
 
 // fresh reports whether what is complete as of an instant may still be told at
-// now. A clock that went back proves nothing.
+// now.
 func fresh(since, now time.Time, most time.Duration) bool {
-	age := elapsed(since, now)
-	return age >= 0 && age <= most
+	return notOlder(elapsed(since, now), most)
 }
+
+// notOlder reports whether an age may be told. A clock that went back proves
+// nothing.
+func notOlder(age, most time.Duration) bool { return age >= 0 && age <= most }
