@@ -88,9 +88,22 @@ type node struct {
 // newFleet starts n servers; settings are further flags for each of them.
 func newFleet(t *testing.T, n int, settings ...string) *fleet {
 	t.Helper()
+	f := foundFleet(t, redistest.Start(t))
+	for range n {
+		f.nodes = append(f.nodes, f.start(t, settings...))
+	}
+	for _, n := range f.nodes {
+		f.ready(t, n)
+	}
+	return f
+}
+
+// foundFleet makes what a fleet shares, and no server yet.
+func foundFleet(t *testing.T, redis *redistest.Server) *fleet {
+	t.Helper()
 	require.NoError(t, dependOnSources("../.."))
 	f := &fleet{
-		redis: redistest.Start(t),
+		redis: redis,
 		dir:   t.TempDir(),
 		http: &http.Client{
 			Timeout:   30 * time.Second,
@@ -100,12 +113,6 @@ func newFleet(t *testing.T, n int, settings ...string) *fleet {
 	t.Cleanup(f.http.CloseIdleConnections)
 	f.rescind(t, "", "keys", "new", "--keys", f.keys())
 	f.rescind(t, password+"\n", "users", "add", user, "--users", f.users())
-	for range n {
-		f.nodes = append(f.nodes, f.start(t, settings...))
-	}
-	for _, n := range f.nodes {
-		f.ready(t, n)
-	}
 	return f
 }
 
