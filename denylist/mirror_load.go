@@ -16,6 +16,8 @@ const (
 	loadPage = 10_000
 	// loadWide is how many entries with a cutoff one command reads.
 	loadWide = 1000
+	// entryBytes is the most that an entry of a table costs.
+	entryBytes = 28
 )
 
 // mirrorLoad is a load under way.
@@ -44,7 +46,9 @@ func (m *Mirror) load(ctx context.Context) (*mirrorLoad, error) {
 		return nil, err
 	}
 	l.table = newMirrorTable(m.room(), m.heardClock)
-	l.table.expect(int(l.size))
+	if l.size < m.room()/entryBytes { // else the shards would not share alike
+		l.table.expect(int(l.size))
+	}
 	m.sink.table = l.table
 	for p := range at {
 		if err := l.readIndex(ctx, p); err != nil {

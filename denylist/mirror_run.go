@@ -159,12 +159,12 @@ func (m *Mirror) follow(ctx context.Context, l *mirrorLoad) error {
 			err = m.step(ctx, l, err)
 		}
 		switch {
-		case errors.Is(err, ErrGap):
-			m.counters.gaps.Add(1)
-			return err
 		case errors.Is(err, errForgot):
 			m.counters.forgotten.Add(1)
 			m.retire(l.table)
+			return err
+		case errors.Is(err, ErrGap):
+			m.counters.gaps.Add(1)
 			return err
 		case errors.Is(err, errFull):
 			return err
