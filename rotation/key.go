@@ -209,7 +209,7 @@ func publicHalf(private any) (any, error) {
 func (r *KeyRing) JWKS() ([]byte, error) {
 	set := jose.JSONWebKeySet{Keys: []jose.JSONWebKey{}}
 	now := r.now()
-	for _, k := range *r.current.Load() {
+	for _, k := range r.current.Load().keys {
 		public := k.public.Public()
 		if public == nil || k.dead(now) {
 			continue

@@ -37,7 +37,7 @@ var (
 type KeyRing struct {
 	tokenLife time.Duration
 	now       func() time.Time
-	current   atomic.Pointer[ring]
+	current   atomic.Pointer[keysInForce]
 
 	writing sync.Mutex // one change at a time in this process; a lock file does it for all
 	dir     *keyDir    // nil: in memory
@@ -116,7 +116,7 @@ func newKeyRing(dir *keyDir, opts KeyRingOptions) (*KeyRing, error) {
 		opts.Now = time.Now
 	}
 	r := &KeyRing{tokenLife: opts.TokenLife, now: opts.Now, dir: dir}
-	r.current.Store(&ring{})
+	r.force(ring{})
 	return r, nil
 }
 
@@ -202,7 +202,7 @@ func (r *KeyRing) change(edit func(keys ring, now time.Time) (ring, string, erro
 		}
 	}
 	now := r.now().UTC().Truncate(time.Millisecond)
-	keys, about, err := edit(r.current.Load().clone(), now)
+	keys, about, err := edit(r.current.Load().keys.clone(), now)
 	if err != nil {
 		return KeyInfo{}, err
 	}
@@ -231,7 +231,7 @@ func (r *KeyRing) store(keys ring) error {
 		}
 		r.seen, r.tried = stamp, stamp
 	}
-	r.current.Store(&keys)
+	r.force(keys)
 	return nil
 }
 
@@ -266,14 +266,14 @@ func (r *KeyRing) load(stamp fileStamp) error {
 	if err != nil {
 		return err
 	}
-	r.current.Store(&keys)
+	r.force(keys)
 	r.seen, r.tried = stamp, stamp
 	return nil
 }
 
 // List describes the keys, oldest first.
 func (r *KeyRing) List() []KeyInfo {
-	keys := *r.current.Load()
+	keys := r.current.Load().keys
 	infos := make([]KeyInfo, len(keys))
 	for i, k := range keys {
 		infos[i] = k.info()
@@ -284,11 +284,11 @@ func (r *KeyRing) List() []KeyInfo {
 // Key implements verifier.KeySet. A key that another process has just made is
 // found too: of a kid that it does not know, the ring looks at its directory.
 func (r *KeyRing) Key(_ context.Context, kid string) (verifier.Key, error) {
-	if key, ok := r.current.Load().key(kid, r.now); ok {
+	if key, ok := r.inForce().key(kid, r.now); ok {
 		return key, nil
 	}
 	if r.lookAgain() {
-		if key, ok := r.current.Load().key(kid, r.now); ok {
+		if key, ok := r.inForce().key(kid, r.now); ok {
 			return key, nil
 		}
 	}
@@ -314,7 +314,7 @@ func (r *KeyRing) lookAgain() bool {
 // typ: the bytes are signed as they are. The signing key's kid and alg go into
 // its header.
 func (r *KeyRing) Sign(typ string, claims []byte) (string, error) {
-	keys := *r.current.Load()
+	keys := r.current.Load().keys
 	i, ok := keys.signing()
 	if !ok {
 		return "", ErrNoKey
@@ -324,7 +324,7 @@ func (r *KeyRing) Sign(typ string, claims []byte) (string, error) {
 
 // String names the ring and none of its secrets.
 func (r *KeyRing) String() string {
-	return fmt.Sprintf("rotation.KeyRing(%d keys)", len(*r.current.Load()))
+	return fmt.Sprintf("rotation.KeyRing(%d keys)", len(r.current.Load().keys))
 }
 
 // GoString is String: %#v shows no more.

@@ -113,13 +113,14 @@ func New(ring *KeyRing, store Store, opts Options) (*Sessions, error) {
 		MaxLifetime: opts.longestLifetime(),
 	}
 	var err error
-	strict := verifier.Options{Leeway: opts.Leeway, ExactExpiry: true, Now: opts.Now}
+	// Neither has a cache: what is exchanged or revoked is not seen again.
+	strict := verifier.Options{Leeway: opts.Leeway, ExactExpiry: true, NoCache: true, Now: opts.Now}
 	if s.exchange, err = verifier.New(store, []verifier.Issuer{ours}, strict); err != nil {
 		return nil, fmt.Errorf("rotation: %w", err)
 	}
 	// A token that only takes away may be as old as it likes, and from a node
 	// whose clock is ahead.
-	lenient := verifier.Options{Leeway: denylist.MaxLeeway, InsecureIgnoreExpiry: true, Now: opts.Now}
+	lenient := verifier.Options{Leeway: denylist.MaxLeeway, InsecureIgnoreExpiry: true, NoCache: true, Now: opts.Now}
 	if s.recognize, err = verifier.New(store, []verifier.Issuer{ours}, lenient); err != nil {
 		return nil, fmt.Errorf("rotation: %w", err)
 	}

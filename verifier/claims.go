@@ -16,17 +16,18 @@ import (
 // nothing and has no scope.
 type Claims struct{ c *claims }
 
-// claims are the claims of one token. Its strings are parts of payload.
+// claims are the claims of one token. Its strings are parts of payload. Once
+// they are shown to anybody they are never written to: a cache shares them.
 type claims struct {
 	payload string // the decoded JSON
 
-	issuer, id, subject, session, clientID string
+	token    denylist.Token // iss, jti, sid, sub, exp, login, rot
+	clientID string
 
 	audience, scope value // a string, or an array of strings
 
-	expiresAt, issuedAt, notBefore, login, sessionExpiresAt time.Time
+	issuedAt, notBefore, sessionExpiresAt time.Time
 
-	rotation  int64
 	renewable bool
 
 	typ, keyID string
@@ -43,17 +44,17 @@ func (c Claims) said() *claims {
 }
 
 // Issuer is iss.
-func (c Claims) Issuer() string { return c.said().issuer }
+func (c Claims) Issuer() string { return c.said().token.Issuer }
 
 // ID is jti, or the fingerprint of a token without one where the issuer's
 // policy allows that (R3).
-func (c Claims) ID() string { return c.said().id }
+func (c Claims) ID() string { return c.said().token.ID }
 
 // Subject is sub; empty where the token has none.
-func (c Claims) Subject() string { return c.said().subject }
+func (c Claims) Subject() string { return c.said().token.Subject }
 
 // Session is sid; empty where the token belongs to no session.
-func (c Claims) Session() string { return c.said().session }
+func (c Claims) Session() string { return c.said().token.Session }
 
 // ClientID is client_id (RFC 8693 section 4.3); empty where there is none.
 func (c Claims) ClientID() string { return c.said().clientID }
@@ -76,17 +77,17 @@ func (c Claims) IssuedAt() time.Time { return c.said().issuedAt }
 func (c Claims) NotBefore() time.Time { return c.said().notBefore }
 
 // ExpiresAt is exp.
-func (c Claims) ExpiresAt() time.Time { return c.said().expiresAt }
+func (c Claims) ExpiresAt() time.Time { return c.said().token.ExpiresAt }
 
 // Login is when the session began: auth_ms where auth_time agrees with it,
 // otherwise the earlier of auth_time and iat, in whole seconds (R6).
-func (c Claims) Login() time.Time { return c.said().login }
+func (c Claims) Login() time.Time { return c.said().token.Login }
 
 // SessionExpiresAt is session_exp; zero where there is none.
 func (c Claims) SessionExpiresAt() time.Time { return c.said().sessionExpiresAt }
 
 // Rotation is rot: the number of exchanges since login.
-func (c Claims) Rotation() int64 { return c.said().rotation }
+func (c Claims) Rotation() int64 { return c.said().token.Rotation }
 
 // Renewable is renewable: the token may be exchanged itself.
 func (c Claims) Renewable() bool { return c.said().renewable }
@@ -99,18 +100,7 @@ func (c Claims) Type() string { return c.said().typ }
 func (c Claims) KeyID() string { return c.said().keyID }
 
 // Token is what the denylist needs to know.
-func (c Claims) Token() denylist.Token {
-	s := c.said()
-	return denylist.Token{
-		Issuer:    s.issuer,
-		ID:        s.id,
-		Session:   s.session,
-		Subject:   s.subject,
-		ExpiresAt: s.expiresAt,
-		Login:     s.login,
-		Rotation:  s.rotation,
-	}
-}
+func (c Claims) Token() denylist.Token { return c.said().token }
 
 // Decode reads all claims into a struct or map, as JSON. Names are
 // case-sensitive; what into has no place for is left out.

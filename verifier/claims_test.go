@@ -45,7 +45,7 @@ func TestClaims_SayWhatTheTokenSays(t *testing.T) {
 	assert.Equal(t, denylist.Token{
 		Issuer: testIssuer, ID: "token-1", Session: "session-1", Subject: "user-1",
 		ExpiresAt: c.ExpiresAt(), Login: c.Login(), Rotation: 7,
-	}, c.Token())
+	}.Prepared(), c.Token())
 }
 
 func TestClaims_Absent(t *testing.T) {

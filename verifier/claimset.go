@@ -21,28 +21,29 @@ const maxAudiences = 64
 // refused: a reader that skips what it cannot read would take a token for
 // less, or more, than its issuer meant.
 func (i *issuer) claimSet(p *parts, key Key) (*claims, error) {
-	c := &claims{payload: p.payload, issuer: i.name, typ: i.types[i.typeOf(p)], keyID: key.ID()}
+	c := &claims{payload: p.payload, typ: i.types[i.typeOf(p)], keyID: key.ID()}
 	t := typing{claims: &p.claims}
 
-	c.expiresAt = t.date(claimExp, "exp", required)
+	c.token.Issuer = i.name
+	c.token.ExpiresAt = t.date(claimExp, "exp", required)
 	c.issuedAt = t.date(claimIat, "iat", required)
 	c.notBefore = t.date(claimNbf, "nbf", optional)
 	c.sessionExpiresAt = t.date(claimSessionExp, "session_exp", optional)
-	c.id = t.id(claimJti, "jti", !i.fingerprint)
-	c.subject = t.id(claimSub, "sub", optional)
-	c.session = t.id(claimSid, "sid", optional)
+	c.token.ID = t.id(claimJti, "jti", !i.fingerprint)
+	c.token.Subject = t.id(claimSub, "sub", optional)
+	c.token.Session = t.id(claimSid, "sid", optional)
 	c.clientID = t.id(claimClientID, "client_id", optional)
-	c.rotation = t.integer(claimRot, "rot")
+	c.token.Rotation = t.integer(claimRot, "rot")
 	c.renewable = t.boolean(claimRenewable, "renewable")
-	c.login = t.login(c.issuedAt)
+	c.token.Login = t.login(c.issuedAt)
 	c.audience = t.audience()
 	c.scope = t.scope()
 
 	if t.err != nil {
 		return nil, t.err
 	}
-	if c.id == "" {
-		c.id = fingerprint(p.payload)
+	if c.token.ID == "" {
+		c.token.ID = fingerprint(p.payload)
 	}
 	return c, i.judge(c)
 }

@@ -31,7 +31,10 @@ type Issuer struct {
 // issuer is an Issuer that New has checked, with the defaults in.
 type issuer struct {
 	name        string
+	number      int // in the order of New
 	keys        KeySet
+	fixed       bool      // the keys never change
+	versioned   Versioned // nil: they cannot say whether they have
 	audiences   []string
 	types       []string // in the form of Claims.Type
 	maxLifetime time.Duration
@@ -61,6 +64,7 @@ func newIssuer(from Issuer) (*issuer, error) {
 	i := &issuer{
 		name:        from.Name,
 		keys:        from.Keys,
+		fixed:       fixed,
 		audiences:   slices.Clone(from.Audiences),
 		maxLifetime: from.MaxLifetime,
 		fingerprint: from.InsecureIDFingerprint,
@@ -68,6 +72,7 @@ func newIssuer(from Issuer) (*issuer, error) {
 	if fixed {
 		i.keys = slices.Clone(keys)
 	}
+	i.versioned, _ = from.Keys.(Versioned)
 	if i.maxLifetime == 0 {
 		i.maxLifetime = defaultMaxLifetime
 	}
@@ -137,7 +142,8 @@ func (i *issuer) judge(c *claims) error {
 	if !slices.ContainsFunc(i.audiences, c.audience.holds) {
 		return ErrAudience
 	}
-	if c.expiresAt.Equal(beyond) || !c.expiresAt.After(c.issuedAt) || c.expiresAt.Sub(c.issuedAt) > i.maxLifetime {
+	exp := c.token.ExpiresAt
+	if exp.Equal(beyond) || !exp.After(c.issuedAt) || exp.Sub(c.issuedAt) > i.maxLifetime {
 		return ErrLifetime
 	}
 	return nil

@@ -25,6 +25,7 @@ type parts struct {
 	hasKid        bool
 
 	payload string            // the claims, decoded
+	size    int               // of the memory that strings are parts of
 	claims  [claimCount]value // in them
 
 	signingInput, signature []byte // in the room
@@ -71,7 +72,7 @@ func (in *room) readSigned(raw string) error {
 	in.signature = all[len(both):]
 
 	text := string(both)
-	in.payload = text[len(header):]
+	in.payload, in.size = text[len(header):], len(text)
 	return in.readHeader(text[:len(header)])
 }
 

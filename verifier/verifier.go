@@ -43,15 +43,30 @@ type Options struct {
 	InsecureFailOpen bool
 	OnFailOpen       func(cause error)
 
-	Now func() time.Time // default time.Now
+	// CacheEntries and CacheBytes bound the cache of verified tokens, whose
+	// signature is not checked again: default 32,768 tokens and 2 KiB for each.
+	// It never keeps a verdict: exp, nbf, the denylist and the issuer's keys
+	// are asked whenever a token is seen. Each size that is not given follows
+	// from the other; what cannot fit into memory is refused.
+	CacheEntries int
+	CacheBytes   int64
+	// NoCache is for verifiers that see each token once.
+	NoCache bool
+
+	// Now must be the clock of the denylist, if that is a Glancer. Default
+	// time.Now.
+	Now func() time.Time
 }
 
 // Verifier verifies tokens. It is safe for concurrent use.
 type Verifier struct {
 	list    Denylist
+	glancer Glancer            // list, if it is one
 	issuers map[string]*issuer // by iss; never written to
+	trusts  []bool             // by the issuers' numbers: fewer in what Only returns
 	opts    Options
 	rooms   sync.Pool // of *room
+	cache   *cache    // nil: none
 }
 
 // New returns a Verifier of the issuers' tokens. It refuses a leeway over
@@ -65,8 +80,9 @@ func New(list Denylist, issuers []Issuer, opts Options) (*Verifier, error) {
 		return nil, err
 	}
 	v := &Verifier{list: list, issuers: make(map[string]*issuer, len(issuers)), opts: opts}
+	v.glancer, _ = list.(Glancer)
 	v.rooms.New = func() any { return new(room) }
-	for _, policy := range issuers {
+	for number, policy := range issuers {
 		i, err := newIssuer(policy)
 		if err != nil {
 			return nil, err
@@ -74,10 +90,15 @@ func New(list Denylist, issuers []Issuer, opts Options) (*Verifier, error) {
 		if v.issuers[i.name] != nil {
 			return nil, fmt.Errorf("verifier: issuer %q is named twice", i.name)
 		}
+		i.number = number
 		v.issuers[i.name] = i
+		v.trusts = append(v.trusts, true)
 	}
 	if len(v.issuers) == 0 {
 		return nil, errors.New("verifier: no issuer to trust")
+	}
+	if !opts.NoCache {
+		v.cache = newCache(opts.CacheEntries, opts.CacheBytes, opts.Now)
 	}
 	return v, nil
 }
@@ -93,72 +114,122 @@ func (o *Options) complete() error {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return nil
+	return o.completeCache()
 }
 
 // Verify returns the claims of raw, or the first reason to refuse it: one of
 // this package's errors, denylist.ErrRevoked, or any other error where the
 // denylist cannot tell.
 func (v *Verifier) Verify(ctx context.Context, raw string) (Claims, error) {
-	claims, err := v.Authenticate(ctx, raw)
+	if v.cache == nil {
+		p, err := v.first(ctx, raw)
+		return Claims{p.claims}, err
+	}
+	hash := v.cache.hash(raw)
+	if s := v.cache.find(hash, raw); s != nil {
+		told, err := v.recall(ctx, s)
+		v.cache.hit(s)
+		switch {
+		case told && err == nil:
+			return Claims{s.claims}, nil
+		case told:
+			return Claims{}, err
+		}
+	}
+	p, err := v.first(ctx, raw)
+	if err == nil {
+		v.cache.put(hash, raw, p)
+	}
+	return Claims{p.claims}, err
+}
+
+// first is the verdict on a token that was not seen before. What is refused
+// comes back without claims, and is seen for the first time again.
+func (v *Verifier) first(ctx context.Context, raw string) (proof, error) {
+	p, err := v.prove(ctx, raw)
 	if err != nil {
-		return Claims{}, err
+		return proof{}, err
 	}
-	if err := v.ask(ctx, claims.Token()); err != nil {
-		return Claims{}, err
+	p.claims.token = p.claims.token.Prepared()
+	if _, err := v.judge(ctx, &p, nil); err != nil {
+		return proof{}, err
 	}
-	// Once more, now that the answer is there: a process that was suspended
-	// before it asked may have come after the entry was forgotten (R5).
-	if err := v.inTime(claims.c); err != nil {
-		return Claims{}, err
-	}
-	return claims, nil
+	return p, nil
 }
 
 // Authenticate is Verify without the denylist: the token is genuine, but may
 // have been revoked. For exchanges, whose Spend asks the denylist itself, and
-// for revocations.
+// for revocations. It leaves the cache alone.
 func (v *Verifier) Authenticate(ctx context.Context, raw string) (Claims, error) {
+	p, err := v.prove(ctx, raw)
+	if err != nil {
+		return Claims{}, err
+	}
+	if err := p.valid.at(v.opts.Now()); err != nil {
+		return Claims{}, err
+	}
+	return Claims{p.claims}, nil
+}
+
+// prove finds a token genuine, whenever it is valid.
+func (v *Verifier) prove(ctx context.Context, raw string) (proof, error) {
 	in := v.rooms.Get().(*room)
 	defer v.rooms.Put(in)
 	defer in.clear()
 
 	token, err := in.read(raw) // size, strict reading, header
 	if err != nil {
-		return Claims{}, err
+		return proof{}, err
 	}
 	issuer, err := v.issuerOf(token)
 	if err != nil {
-		return Claims{}, err
+		return proof{}, err
 	}
+	keys := issuer.generation() // before the key, which may change meanwhile
 	key, err := issuer.keyOf(ctx, token)
 	if err != nil {
-		return Claims{}, err
+		return proof{}, err
 	}
 	if err := key.verify(token.signingInput, token.signature); err != nil {
-		return Claims{}, err
+		return proof{}, err
 	}
 	c, err := issuer.claimSet(token, key)
 	if err != nil {
-		return Claims{}, err
+		return proof{}, err
 	}
-	if err := v.inTime(c); err != nil {
-		return Claims{}, err
-	}
-	return Claims{c}, nil
+	return proof{
+		claims: c, issuer: issuer, key: key, kid: token.kid, text: token.size,
+		valid: v.opts.span(c), generation: keys,
+	}, nil
 }
 
-// inTime holds exp, nbf and iat against the clock, to the nanosecond.
-func (v *Verifier) inTime(c *claims) error {
-	now := v.opts.Now()
-	end := c.expiresAt
-	if !v.opts.ExactExpiry {
-		end = end.Add(v.opts.Leeway)
+// span is when a token is valid, to the nanosecond: exp, nbf and iat with the
+// leeway of a verifier.
+type span struct {
+	from time.Time
+	end  time.Time // zero: it does not matter
+}
+
+func (o *Options) span(c *claims) span {
+	s := span{from: c.issuedAt.Add(-o.Leeway), end: c.token.ExpiresAt}
+	if c.notBefore.After(c.issuedAt) {
+		s.from = c.notBefore.Add(-o.Leeway)
 	}
-	if !now.Before(end) && !v.opts.InsecureIgnoreExpiry {
+	switch {
+	case o.InsecureIgnoreExpiry:
+		s.end = time.Time{}
+	case !o.ExactExpiry:
+		s.end = s.end.Add(o.Leeway)
+	}
+	return s
+}
+
+// at holds the span against the clock.
+func (s *span) at(now time.Time) error {
+	switch {
+	case !now.Before(s.end) && !s.end.IsZero():
 		return ErrExpired
-	}
-	if latest := now.Add(v.opts.Leeway); latest.Before(c.notBefore) || latest.Before(c.issuedAt) {
+	case now.Before(s.from):
 		return ErrNotYetValid
 	}
 	return nil
@@ -166,13 +237,16 @@ func (v *Verifier) inTime(c *claims) error {
 
 // ask asks the denylist. Where that cannot tell, the token is refused, or by
 // InsecureFailOpen accepted; a denial that was read is one either way (R14).
-func (v *Verifier) ask(ctx context.Context, t denylist.Token) error {
-	err := v.list.Check(ctx, t)
-	if err == nil || !v.opts.InsecureFailOpen || isAnswer(err) {
-		return err
+func (v *Verifier) ask(ctx context.Context, p *proof) error {
+	if err := v.list.Check(ctx, p.claims.token); err != nil {
+		if !v.opts.InsecureFailOpen || isAnswer(err) {
+			return err
+		}
+		v.opts.OnFailOpen(err)
 	}
-	v.opts.OnFailOpen(err)
-	return nil
+	// Once more, now that the answer is there: a process that was suspended
+	// before it asked may have come after the entry was forgotten (R5).
+	return p.valid.at(v.opts.Now())
 }
 
 // isAnswer reports whether a denylist's error says more than that it cannot

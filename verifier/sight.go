@@ -1,0 +1,106 @@
+package verifier
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/rescindhq/rescind/denylist"
+)
+
+// proof is what stays true of a genuine token whenever it is seen: what it says
+// and which key said so. What time and the denylist make of it is not in here,
+// and is never kept.
+type proof struct {
+	claims *claims
+	issuer *issuer
+	valid  span
+
+	key        Key
+	kid        string      // as the token has it: it may be none
+	generation *Generation // of the issuer's keys, read before the key was
+	text       int         // bytes of memory that the claims keep alive
+}
+
+// sight is a token that was verified, as the cache holds it: read by many at
+// once, so that only its atomics are ever written. What every hit reads stands
+// first, in two cache lines.
+type sight struct {
+	raw      string // a copy of the token: a caller's may be a part of something large
+	hash     uint64
+	verified atomic.Pointer[Generation] // the last in which the key was found unchanged
+	visits   atomic.Uint32              // hits, until they are enough to tell
+	proof
+	size int64 // bytes that it keeps alive
+}
+
+// holds reports whether the key that verified the token is still the one that
+// its issuer has for it. gone: it is not, and will not be.
+func (s *sight) holds(ctx context.Context) (holds, gone bool) {
+	if s.issuer.fixed {
+		return true, false
+	}
+	g := s.issuer.generation()
+	if g != nil && s.verified.Load() == g {
+		return true, false
+	}
+	if holds, gone = s.issuer.has(ctx, s.kid, s.key); holds {
+		s.verified.Store(g)
+	}
+	return holds, gone
+}
+
+// Glancer is a Denylist that answers most checks without I/O: denylist.Mirror
+// is one. Its answer is completed with the verifier's own reading of the clock.
+type Glancer interface {
+	Denylist
+	Glance(t denylist.Token) denylist.Glance
+}
+
+// judge is the part of a verdict that is worth nothing a moment later: whether
+// the token is in time and nothing denies it. An expired token is expired,
+// whatever else it is, and nobody is asked about it (R1). told is false where
+// that is no answer, because keys, if not nil, are over.
+func (v *Verifier) judge(ctx context.Context, p *proof, keys *Generation) (told bool, err error) {
+	var glance denylist.Glance
+	if v.glancer != nil {
+		// Before the clock: a process that is suspended between the two must
+		// find the mirror too old, and not the clock too early.
+		glance = v.glancer.Glance(p.claims.token)
+	}
+	now := v.opts.Now()
+	if keys != nil && keys.over(now) {
+		return false, nil
+	}
+	if err := p.valid.at(now); err != nil {
+		return true, err
+	}
+	if v.glancer != nil {
+		if err, known := glance.Verdict(now); known {
+			return true, err
+		}
+	}
+	return true, v.ask(ctx, p)
+}
+
+// recall is the verdict on a token that was verified before. told is false
+// where it has to be verified again.
+func (v *Verifier) recall(ctx context.Context, s *sight) (told bool, err error) {
+	if !v.trusts[s.issuer.number] {
+		return false, nil
+	}
+	holds, gone := s.holds(ctx)
+	if holds {
+		if told, err = v.judge(ctx, &s.proof, s.verified.Load()); told {
+			return true, err
+		}
+		// A key's time is over: if not this one's, the clock is read again,
+		// since asking may have taken long.
+		if holds, gone = s.issuer.has(ctx, s.kid, s.key); holds {
+			return v.judge(ctx, &s.proof, nil)
+		}
+	}
+	if gone {
+		v.cache.void(s)
+	}
+	return false, nil
+}
