@@ -66,6 +66,11 @@ type Entry struct {
 	Issuer string // iss
 	ID     string // jti, sid or sub; empty for ScopeIssuer
 
+	// Digest stands for Issuer and ID where neither is known: a Redis that had
+	// forgotten the entry was given it back by a mirror, which knows no more.
+	// Stores fill it in, and the names instead where they were asked by name.
+	Digest string
+
 	Revoked *Revoked // an explicit revocation: acts at once
 	Rotated *Rotated // the token was exchanged: acts from EffectiveFrom on
 
@@ -142,6 +147,8 @@ func (e Entry) validate() error {
 	switch {
 	case !e.Scope.Valid():
 		return fmt.Errorf("%w: %v", ErrInvalid, e.Scope)
+	case e.Digest != "":
+		return fmt.Errorf("%w: an entry is written by issuer and id", ErrInvalid)
 	case e.Issuer == "" || len(e.Issuer) > MaxID:
 		return fmt.Errorf("%w: issuer of %d bytes: want 1 to %d", ErrInvalid, len(e.Issuer), MaxID)
 	case e.Scope == ScopeIssuer && e.ID != "":

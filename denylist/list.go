@@ -33,7 +33,7 @@ type position struct {
 }
 
 func positionOf(e Entry) position {
-	return position{millis(e.ExpiresAt), member(e.Scope, e.Issuer, e.ID)}
+	return position{millis(e.ExpiresAt), e.member()}
 }
 
 func (p position) compare(o position) int {
@@ -59,6 +59,33 @@ func parseCursor(s string) (position, error) {
 
 // scopeLetters name the scopes in keys and in the index.
 const scopeLetters = " tsui"
+
+// member is the entry's name in the index.
+func (e Entry) member() string {
+	if e.Digest != "" {
+		return scopeLetters[e.Scope:e.Scope+1] + ":" + e.Digest
+	}
+	return member(e.Scope, e.Issuer, e.ID)
+}
+
+// named is e with the names that its digest stands for, if it has none.
+func (e Entry) named(issuer, id string) Entry {
+	if e.Issuer == "" && e.ID == "" {
+		e.Digest, e.Issuer = "", issuer
+		if e.Scope != ScopeIssuer {
+			e.ID = id
+		}
+	}
+	return e
+}
+
+// of is e, found as one of t's, with its names.
+func (e Entry) of(t Token) Entry {
+	if e.Scope == ScopeIssuer {
+		return e.named(t.Issuer, "")
+	}
+	return e.named(t.Issuer, t.ids()[e.Scope])
+}
 
 // member names an entry: its scope's letter and its digest.
 func member(s Scope, issuer, id string) string {

@@ -32,6 +32,7 @@ type Mirror struct {
 
 	running  atomic.Bool
 	sink     mirrorEntries    // where Run enters what it reads
+	back     *giveBack        // what Run gives back; nil: nothing
 	events   chan mirrorEvent // to the goroutine that called Run
 	shadowed chan Token
 	counters mirrorCounters
@@ -110,6 +111,7 @@ type MirrorStats struct {
 	Gaps      uint64 // changes that were missed
 	Forgotten uint64 // times that Redis had forgotten
 	GivenBack uint64 // entries that were given back to it
+	Kept      uint64 // attempts to give some back that failed; they are repeated
 
 	ShadowChecks   uint64
 	ShadowDisagree uint64        // the mirror allowed what Redis denied, or the reverse

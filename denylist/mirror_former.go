@@ -25,6 +25,15 @@ func (m *Mirror) retire(table *mirrorTable) {
 	}
 	list = append(list, table)
 	m.former.Store(&list)
+	if m.back == nil {
+		m.back = &giveBack{asOf: m.heardClock()}
+		return
+	}
+	// It forgot again, before it had been given everything: from the beginning.
+	if m.back.stop != nil {
+		m.back.stop()
+	}
+	m.back = &giveBack{asOf: earlier(m.back.asOf, m.heardClock()), hopeless: m.back.hopeless}
 }
 
 // purgeFormer drops the tables whose entries have all expired.

@@ -143,7 +143,11 @@ func (m *Mirror) follow(ctx context.Context, l *mirrorLoad) error {
 	var retry backoff
 	m.publish(ctx, l, nil)
 	for rest := time.Duration(0); ; {
-		woken, err := m.await(ctx, l.proto, m.sink)
+		var woken bool
+		var err error
+		if !m.back.due(m.opts.Now()) {
+			woken, err = m.await(ctx, l.proto, m.sink)
+		}
 		if ended := interrupted(ctx); ended != nil {
 			return ended
 		}
@@ -198,6 +202,7 @@ func (m *Mirror) step(ctx context.Context, l *mirrorLoad, awaited error) error {
 	}
 	l.table.purge(m.heardClock(), purgeBudget)
 	m.purgeFormer()
+	m.giveBack(ctx, l)
 	return nil
 }
 
@@ -325,5 +330,9 @@ func (m *Mirror) compareOne(ctx context.Context, t Token) {
 
 // mirrorKeyFor is the key of an entry.
 func mirrorKeyFor(e Entry) mirrorKey {
+	if e.Digest != "" {
+		key, _ := mirrorKeyOf(e.member()) // which was in a key
+		return key
+	}
 	return mirrorKey{e.Scope, rawDigest(sha256.Sum256([]byte(e.Issuer)), e.ID)}
 }

@@ -14,7 +14,7 @@ type mirrorCounters struct {
 		atomic.Uint64
 		_ [56]byte
 	}
-	asked, loads, overtaken, gaps, forgotten, givenBack atomic.Uint64
+	asked, loads, overtaken, gaps, forgotten, givenBack, kept atomic.Uint64
 
 	shadowChecks, shadowDisagree atomic.Uint64
 	shadowAge                    atomic.Int64
@@ -23,7 +23,7 @@ type mirrorCounters struct {
 func (c *mirrorCounters) stats() MirrorStats {
 	s := MirrorStats{
 		Asked: c.asked.Load(), Loads: c.loads.Load(), Overtaken: c.overtaken.Load(), Gaps: c.gaps.Load(),
-		Forgotten: c.forgotten.Load(), GivenBack: c.givenBack.Load(),
+		Forgotten: c.forgotten.Load(), GivenBack: c.givenBack.Load(), Kept: c.kept.Load(),
 		ShadowChecks: c.shadowChecks.Load(), ShadowDisagree: c.shadowDisagree.Load(),
 		ShadowAge: time.Duration(c.shadowAge.Load()),
 	}

@@ -65,7 +65,7 @@ func (r *Redis) denial(ctx context.Context, t Token, found []Entry) error {
 	var cannotTell error
 	for _, e := range found {
 		if e.revokes(t) {
-			return &RevokedError{Entry: e}
+			return &RevokedError{Entry: e.of(t)}
 		}
 		if e.Rotated == nil {
 			continue
@@ -74,7 +74,7 @@ func (r *Redis) denial(ctx context.Context, t Token, found []Entry) error {
 		if err != nil {
 			cannotTell = unavailable("clock", because(ctx, err))
 		} else if e.denies(t, now) {
-			return &RevokedError{Entry: e}
+			return &RevokedError{Entry: e.of(t)}
 		}
 	}
 	return cannotTell
@@ -256,7 +256,10 @@ func (p place) entry(value any) (Entry, error) {
 		return Entry{}, errReply
 	}
 	e, err := parseEntry(p.scope, text)
-	if err != nil || member(e.Scope, e.Issuer, e.ID) != p.member() {
+	if err == nil && e.Issuer == "" {
+		e.Digest = p.member()[len("t:"):]
+	}
+	if err != nil || e.member() != p.member() {
 		return Entry{}, fmt.Errorf("%w under the key %.120q", errForeign, p.key)
 	}
 	return e, nil

@@ -156,7 +156,7 @@ func (r *Redis) entriesOf(ctx context.Context, p int, records []logRecord) (map[
 		return nil, because(ctx, err)
 	}
 	for _, e := range found {
-		entries[member(e.Scope, e.Issuer, e.ID)] = &e
+		entries[e.member()] = &e
 	}
 	return entries, nil
 }

@@ -32,7 +32,7 @@ func (r *Redis) Get(ctx context.Context, scope Scope, issuer, id string) (Entry,
 	if len(found) == 0 {
 		return Entry{}, ErrNotFound
 	}
-	return found[0], nil
+	return found[0].named(issuer, id), nil
 }
 
 // Reinstate implements [Operator].
@@ -64,7 +64,7 @@ func (r *Redis) Reinstate(ctx context.Context, scope Scope, issuer, id string) (
 		if err != nil {
 			return Entry{}, r.writeError("reinstate", err)
 		}
-		return left, nil
+		return left.named(issuer, id), nil
 	}
 	return Entry{}, r.writeError("reinstate", errReply)
 }

@@ -28,6 +28,8 @@ var (
 	clockLua string
 	//go:embed lua/count.lua
 	countLua string
+	//go:embed lua/heal.lua
+	healLua string
 )
 
 // The scripts. KEYS, ARGV and each reply are described at the head of each
@@ -38,6 +40,7 @@ var (
 	reinstateScript = script(reinstateLua)
 	clockScript     = script(clockLua)
 	countScript     = script(countLua)
+	healScript      = script(healLua)
 )
 
 // script is body behind what all scripts have in common. A script with a

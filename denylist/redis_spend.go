@@ -200,7 +200,7 @@ func (x exchange) denial(reply reply, elsewhere error) error {
 		if err != nil {
 			return unavailable("spend", err)
 		}
-		return &RevokedError{Entry: e}
+		return &RevokedError{Entry: e.of(x.token)}
 	}
 	if elsewhere == nil {
 		return unavailable("spend", errReply)
@@ -230,7 +230,7 @@ func (r *Redis) deniedElsewhere(ctx context.Context, x exchange) (denied, err er
 	found, err := r.read(ctx, x.elsewhere)
 	for _, e := range found {
 		if e.revokes(x.token) {
-			return &RevokedError{Entry: e}, nil
+			return &RevokedError{Entry: e.of(x.token)}, nil
 		}
 	}
 	if err != nil {

@@ -22,6 +22,8 @@ var errForeign = errors.New("foreign value")
 // parseEntry reads the value of an entry:
 //
 //	1 expiry revoked-at cutoff rotated-at effective-from issuer id reason
+//
+// Issuer and id are both absent in one that a mirror gave back: see Digest.
 func parseEntry(scope Scope, value string) (Entry, error) {
 	// The longest value has three ids whose every byte is encoded.
 	if len(value) > 3*(2*MaxID+MaxReason)+128 {
@@ -75,7 +77,7 @@ func (e Entry) fill(at [5]*time.Time, reason string) (Entry, error) {
 	if rotated != nil {
 		e.Rotated = &Rotated{At: *rotated, EffectiveFrom: *effective}
 	}
-	if e.validate() != nil {
+	if e.named("-", "-").validate() != nil {
 		return Entry{}, errForeign
 	}
 	return e, nil

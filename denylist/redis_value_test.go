@@ -70,6 +70,7 @@ func FuzzParseEntry(f *testing.F) {
 	f.Add(uint8(ScopeToken), "1 1795358567571 - - 1795358567571 1795358567572 i j -")
 	f.Add(uint8(ScopeIssuer), "1 253402300799999 0 -62135596800000 - - i - -")
 	f.Add(uint8(ScopeSubject), "1 9 1 1 - - %2D %00 %25")
+	f.Add(uint8(ScopeSession), "1 9 1 - - - - - -")
 	f.Fuzz(func(t *testing.T, scope uint8, value string) {
 		e, err := parseEntry(Scope(scope), value)
 		if err != nil {
@@ -78,7 +79,7 @@ func FuzzParseEntry(f *testing.F) {
 		if got := formatEntry(e); got != value {
 			t.Errorf("parseEntry(%q) = %+v, which is written as %q", value, e, got)
 		}
-		if err := e.validate(); err != nil {
+		if err := e.named("i", "j").validate(); err != nil {
 			t.Errorf("parseEntry(%q) = %+v, which is %v", value, e, err)
 		}
 	})

@@ -132,7 +132,8 @@ local function stamps(first, i, at, overlap)
     local add = stamp(i, at, overlap)
     if add.cutoff and add.cutoff > at + SKEW then return nil, answer('cutoff') end
     local have = read(KEYS[k])
-    if have == false or have and (have.issuer ~= add.issuer or have.id ~= add.id) then
+    local named = have and have.issuer ~= NONE
+    if have == false or named and (have.issuer ~= add.issuer or have.id ~= add.id) then
       return nil, answer('foreign', KEYS[k])
     end
     add.key = KEYS[k]
@@ -157,6 +158,10 @@ local function merge(have, add)
   local changed = false
   local function set(name, value)
     if value ~= nil and value ~= have[name] then have[name], changed = value, true end
+  end
+  if have.issuer == NONE and add.issuer ~= NONE then -- it was given back by digest
+    set('issuer', add.issuer)
+    set('id', add.id)
   end
   set('expires', math.max(have.expires, add.expires))
   if add.revoked and not have.revoked then
