@@ -33,6 +33,9 @@ type adminAPI struct {
 
 // openAdminAPI reads --server and RESCIND_ADMIN_TOKEN.
 func (c *call) openAdminAPI() (adminAPI, error) {
+	if err := c.oneServer(); err != nil {
+		return adminAPI{}, err
+	}
 	u, err := url.Parse(c.server)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" {
 		return adminAPI{}, usageError("%s is not the URL of a server", c.origin["server"]).hint("want http://host:port or https://host:port, of the admin listener")

@@ -13,10 +13,14 @@ import (
 	"github.com/rescindhq/rescind/denylist"
 )
 
-// statusCommand shows what is in the denylist, and the Redis that keeps it.
-// One that is not fit is shown too, before the command fails.
+// statusCommand shows what is in the denylist, the Redis that keeps it, and how
+// servers answer checks. A Redis that is not fit is shown too, before the
+// command fails.
 func statusCommand(*pflag.FlagSet) action {
 	return func(ctx context.Context, c *call) error {
+		if servers := c.servers(); c.redis == "" && len(servers) > 1 {
+			return c.severalStatus(ctx, servers)
+		}
 		var row statusRow
 		var err error
 		if c.redis != "" && c.server == "" {
@@ -40,10 +44,14 @@ func statusCommand(*pflag.FlagSet) action {
 // statusRow is the state of a denylist as --json shows it: the shape of GET
 // /v1/stats, without a server's own members where none was asked.
 type statusRow struct {
+	Server     string           `json:"server,omitempty"` // where several were asked
+	Error      string           `json:"error,omitempty"`  // then: why this one says nothing
 	Version    string           `json:"version,omitempty"`
 	Issuer     string           `json:"issuer,omitempty"`
 	StartedAt  string           `json:"started_at,omitempty"`
-	Entries    map[string]int64 `json:"entries"`
+	Check      string           `json:"check,omitempty"`
+	Mirror     *mirrorRow       `json:"mirror,omitempty"`
+	Entries    map[string]int64 `json:"entries,omitempty"`
 	Inspection *inspectionRow   `json:"inspection,omitempty"`
 }
 
@@ -129,7 +137,7 @@ func (c *call) printStatus(row statusRow) error {
 	if c.json {
 		return c.printJSON(row)
 	}
-	facts := [][2]string{{"server", row.Version}, {"issuer", row.Issuer}, {"since", row.StartedAt}}
+	facts := [][2]string{{"server", row.Version}, {"issuer", row.Issuer}, {"since", row.StartedAt}, {"check", row.checking()}}
 	for _, scope := range denylist.Scopes() {
 		facts = append(facts, [2]string{scope.String() + " entries", strconv.FormatInt(row.Entries[scope.String()], 10)})
 	}
