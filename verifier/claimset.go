@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/rescindhq/rescind/denylist"
 )
@@ -104,10 +105,23 @@ func (t *typing) id(at int, name string, must bool) string {
 		return ""
 	}
 	id := t.claims[at].str()
-	if id == "" || len(id) > denylist.MaxID || strings.ContainsFunc(id, unicode.IsControl) {
+	if id == "" || len(id) > denylist.MaxID || hasControl(id) {
 		t.wrong(name, want)
 	}
 	return id
+}
+
+// hasControl reports whether s has a control character. Most ids are ASCII.
+func hasControl(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c < ' ' || c == 0x7f:
+			return true
+		case c >= utf8.RuneSelf:
+			return strings.ContainsFunc(s[i:], unicode.IsControl)
+		}
+	}
+	return false
 }
 
 // integer reads a number that is not negative and has no fraction.

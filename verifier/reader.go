@@ -15,20 +15,44 @@ type room struct {
 	signed  [MaxTokenSize]byte // the token
 	decoded [MaxTokenSize]byte // its header, payload and signature
 	names   [fewNames]string   // of JSON members
+
+	last    header // of the genuine token that was here last
+	lastRaw string // as it stands in the token
 }
 
 // parts are a token that has been read strictly: well-formed all through, and
 // nothing in it believed yet. Strings are parts of one copy of the token's
 // text, so that claims which are kept need no other memory.
 type parts struct {
-	alg, kid, typ string
-	hasKid        bool
+	header
 
 	payload string            // the claims, decoded
 	size    int               // of the memory that strings are parts of
 	claims  [claimCount]value // in them
 
 	signingInput, signature []byte // in the room
+}
+
+// header is what a token's header says.
+type header struct {
+	alg, kid, typ string
+	hasKid        bool
+}
+
+// maxLastHeader bounds what a room in the pool holds on to.
+const maxLastHeader = 256
+
+// remember keeps the header of a token that turned out to be genuine: all tokens
+// of an issuer's key have the same one, and it need not be read again.
+func (in *room) remember(raw string) {
+	text := raw[:strings.IndexByte(raw, '.')]
+	if text == in.lastRaw || len(text) > maxLastHeader {
+		return
+	}
+	in.lastRaw = strings.Clone(text)
+	in.last = header{
+		alg: strings.Clone(in.alg), kid: strings.Clone(in.kid), typ: strings.Clone(in.typ), hasKid: in.hasKid,
+	}
 }
 
 // clear forgets the token, so that a room in the pool holds on to none.
@@ -62,8 +86,12 @@ func (in *room) readSigned(raw string) error {
 	if dot1 == dot2 || strings.IndexByte(raw[dot1+1:dot2], '.') >= 0 {
 		return malformed("not three segments")
 	}
-	header, ok1 := appendBase64(in.decoded[:0], raw[:dot1])
-	both, ok2 := appendBase64(header, raw[dot1+1:dot2])
+	known := dot1 > 0 && raw[:dot1] == in.lastRaw
+	head, ok1 := in.decoded[:0], true
+	if !known {
+		head, ok1 = appendBase64(head, raw[:dot1])
+	}
+	both, ok2 := appendBase64(head, raw[dot1+1:dot2])
 	all, ok3 := appendBase64(both, raw[dot2+1:])
 	if !ok1 || !ok2 || !ok3 {
 		return malformed("not base64url")
@@ -72,8 +100,12 @@ func (in *room) readSigned(raw string) error {
 	in.signature = all[len(both):]
 
 	text := string(both)
-	in.payload, in.size = text[len(header):], len(text)
-	return in.readHeader(text[:len(header)])
+	in.payload, in.size = text[len(head):], len(text)
+	if known {
+		in.header = in.last
+		return nil
+	}
+	return in.readHeader(text[:len(head)])
 }
 
 // readHeader reads the JOSE header. What it says is checked against the key

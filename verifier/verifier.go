@@ -193,6 +193,7 @@ func (v *Verifier) prove(ctx context.Context, raw string) (proof, error) {
 	if err := key.verify(token.signingInput, token.signature); err != nil {
 		return proof{}, err
 	}
+	in.remember(raw)
 	c, err := issuer.claimSet(token, key)
 	if err != nil {
 		return proof{}, err
