@@ -411,9 +411,11 @@ func TestStats(t *testing.T) {
 		Started  string         `json:"started_at"`
 		Uptime   int            `json:"uptime_seconds"`
 		Ready    bool           `json:"ready"`
+		Check    string         `json:"check"`
 		Entries  map[string]int `json:"entries"`
 	}
 	got.into(&body)
+	assert.Equal(t, "strict", body.Check)
 	assert.Equal(t, "v1.2.3", body.Version)
 	assert.Equal(t, testIssuer, body.Issuer)
 	assert.Equal(t, 90, body.Uptime)

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/rescindhq/rescind/denylist"
+	"github.com/rescindhq/rescind/verifier"
 )
 
 // metrics are a server's own: no other package's are mixed in, and two servers
@@ -27,8 +28,9 @@ type metrics struct {
 	handler http.Handler
 }
 
-// newMetrics takes the mirror that answers checks, or nil.
-func newMetrics(version string, mirror *denylist.Mirror) *metrics {
+// newMetrics takes the verifier whose cache it shows, and the mirror that answers
+// checks, or nil.
+func newMetrics(version string, v *verifier.Verifier, mirror *denylist.Mirror) *metrics {
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "http_requests_total", Help: "Requests by route, status and error code (empty: none).",
@@ -57,7 +59,7 @@ func newMetrics(version string, mirror *denylist.Mirror) *metrics {
 
 	registry := prometheus.NewRegistry()
 	ours := prometheus.WrapRegistererWithPrefix("rescind_", registry)
-	ours.MustRegister(m.requests, m.durations, m.cannotTell, m.logins, m.exchanges, m.revocations, build)
+	ours.MustRegister(m.requests, m.durations, m.cannotTell, m.logins, m.exchanges, m.revocations, build, newCacheMetrics(v))
 	if mirror != nil {
 		ours.MustRegister(newMirrorMetrics(mirror))
 	}

@@ -187,13 +187,16 @@ func TestMirrorIsShown(t *testing.T) {
 	m.follow()
 	tokens := m.login()
 	m.alive(tokens.AccessToken)
+	m.alive(tokens.AccessToken)
 	m.revoked(`{"scope":"session","id":"somebody"}`)
 	m.eventually("the mirror has it", func() bool { return m.mirror.Stats().Entries == 1 })
 	for _, line := range []string{
 		`rescind_mirror_state{state="fresh"} 1`, `rescind_mirror_state{state="idle"} 0`, `rescind_mirror_entries 1`,
-		`rescind_mirror_checks_total{by="mirror"} 1`, `rescind_mirror_checks_total{by="redis"} 0`,
+		`rescind_mirror_checks_total{by="mirror"} 2`, `rescind_mirror_checks_total{by="redis"} 0`,
 		`rescind_mirror_loads_total 1`, `rescind_mirror_gaps_total 0`, `rescind_mirror_forgotten_total 0`,
 		`rescind_mirror_shadow_disagreements_total 0`,
+		`rescind_token_cache_lookups_total{result="hit"} 1`, `rescind_token_cache_lookups_total{result="miss"} 1`,
+		`rescind_token_cache_evictions_total 0`, `rescind_token_cache_voided_total 0`, `rescind_token_cache_entries 1`,
 	} {
 		assert.Contains(t, page(), line+"\n")
 	}

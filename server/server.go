@@ -132,7 +132,7 @@ func New(sessions *rotation.Sessions, v *verifier.Verifier, store denylist.Store
 		started:    opts.Now(),
 	}
 	s.mirror, _ = store.(*denylist.Mirror)
-	s.metrics = newMetrics(opts.Version, s.mirror)
+	s.metrics = newMetrics(opts.Version, v, s.mirror)
 	s.main = s.mainRoutes()
 	if opts.AdminToken != "" {
 		operator, ok := store.(denylist.Operator)
