@@ -59,7 +59,7 @@ type mirrorMetrics struct {
 	mirror *denylist.Mirror
 
 	state, freshness, entries, bytes                   *prometheus.Desc
-	checks, loads, overtaken, gaps, forgot, gave       *prometheus.Desc
+	checks, loads, overtaken, gaps, forgot, gave, kept *prometheus.Desc
 	shadowChecks, shadowDisagreements, shadowOldestAge *prometheus.Desc
 }
 
@@ -79,6 +79,7 @@ func newMirrorMetrics(m *denylist.Mirror) *mirrorMetrics {
 		gaps:      desc("gaps_total", "Times that changes were missed, and the mirror loaded again."),
 		forgot:    desc("forgotten_total", "Times that Redis had forgotten the denylist."),
 		gave:      desc("given_back_total", "Entries that were given back to a Redis that had forgotten."),
+		kept:      desc("give_back_failures_total", "Attempts to give entries back that failed; they are repeated."),
 
 		shadowChecks:        desc("shadow_checks_total", "Answers of the mirror that were compared with Redis's."),
 		shadowDisagreements: desc("shadow_disagreements_total", "Comparisons in which one denied what the other did not."),
@@ -88,7 +89,7 @@ func newMirrorMetrics(m *denylist.Mirror) *mirrorMetrics {
 
 func (c *mirrorMetrics) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		c.state, c.freshness, c.entries, c.bytes, c.checks, c.loads, c.overtaken, c.gaps, c.forgot, c.gave,
+		c.state, c.freshness, c.entries, c.bytes, c.checks, c.loads, c.overtaken, c.gaps, c.forgot, c.gave, c.kept,
 		c.shadowChecks, c.shadowDisagreements, c.shadowOldestAge,
 	} {
 		to <- d
@@ -122,6 +123,7 @@ func (c *mirrorMetrics) Collect(to chan<- prometheus.Metric) {
 	count(c.gaps, s.Gaps)
 	count(c.forgot, s.Forgotten)
 	count(c.gave, s.GivenBack)
+	count(c.kept, s.Kept)
 	count(c.shadowChecks, s.ShadowChecks)
 	count(c.shadowDisagreements, s.ShadowDisagree)
 	gauge(c.shadowOldestAge, s.ShadowAge.Seconds())

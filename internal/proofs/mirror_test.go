@@ -175,3 +175,61 @@ func TestR16_BarrierReachesEveryMirror(t *testing.T) {
 		assert.Equal(t, http.StatusUnauthorized, status, "after logout, here: %s", code)
 	}
 }
+
+// A Redis that comes back empty has forgotten every revocation. Servers with
+// mirrors go on denying what they knew, without a moment's pause, and give it
+// back: after that a server that asks Redis denies it too (R18).
+func TestR18_MirrorsGiveBackWhatRedisForgot(t *testing.T) {
+	mirrored := []string{"--check", "mirror", "--max-staleness", staleness.String(), "--check-timeout", patience}
+	f := foundFleet(t, redistest.Start(t)) // which keeps nothing
+	for range 2 {
+		f.nodes = append(f.nodes, f.start(t, mirrored...))
+	}
+	strict := f.start(t, "--max-staleness", staleness.String(), "--check-timeout", patience)
+	for _, n := range append(f.nodes, strict) {
+		f.ready(t, n)
+	}
+	mint := f.minter(t)
+	var revoked []*victim
+	for i := range 30 {
+		v := mint(t)
+		body := [...]string{
+			`{"scope":"token","id":"` + v.id + `"}`, `{"scope":"session","id":"` + v.session + `"}`, `{"scope":"subject","id":"` + v.subject + `"}`,
+		}[i%3]
+		require.Equal(t, http.StatusCreated, f.post(t, f.nodes[i%2].admin+"/v1/revocations", adminToken, body))
+		revoked = append(revoked, v)
+	}
+	good := mint(t)
+	f.accepted(t, good.raw, "before Redis forgot")
+	for _, n := range f.nodes { // every mirror has them all
+		require.Eventually(t, func() bool { return f.metric(t, n, "rescind_mirror_entries") == 30 }, 15*time.Second, 10*time.Millisecond)
+	}
+
+	f.redis.Restart()
+	given := func() bool {
+		for _, v := range revoked {
+			if status, _ := f.verify(strict, v.raw); status != http.StatusUnauthorized {
+				return false
+			}
+		}
+		return true
+	}
+	for deadline := time.Now().Add(30 * time.Second); !given(); {
+		require.True(t, time.Now().Before(deadline), "not all was given back")
+		for i, v := range revoked {
+			status, _ := f.verify(f.nodes[i%2], v.raw)
+			require.Contains(t, []int{http.StatusUnauthorized, http.StatusServiceUnavailable}, status, "a mirror knew entry %d", i)
+		}
+	}
+	for _, v := range revoked {
+		f.denied(t, v.raw, "after it was given back")
+	}
+	f.accepted(t, good.raw, "after all")
+	forgotten, gave := 0.0, 0.0
+	for _, n := range f.nodes {
+		forgotten += f.metric(t, n, "rescind_mirror_forgotten_total")
+		gave += f.metric(t, n, "rescind_mirror_given_back_total")
+	}
+	assert.EqualValues(t, 2, forgotten, "mirrors that noticed")
+	assert.GreaterOrEqual(t, gave, 30.0, "entries that were given back")
+}
