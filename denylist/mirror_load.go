@@ -93,32 +93,51 @@ func (m *Mirror) indexed(ctx context.Context) (sum int64, err error) {
 // out.
 func (l *mirrorLoad) readIndex(ctx context.Context, p int) error {
 	cursor := &indexCursor{from: strconv.FormatInt(l.heard.Load(), 10)}
+	next := l.page(ctx, p, cursor)
 	for {
-		page, end, err := l.page(ctx, p, cursor)
-		if err != nil {
+		page := <-next
+		if page.err != nil {
+			return page.err
+		}
+		if !page.end { // Redis reads the next one while this one is entered
+			next = l.page(ctx, p, cursor)
+		}
+		if err := l.enter(ctx, p, page.members); err != nil {
+			if !page.end {
+				<-next
+			}
 			return err
 		}
-		if err := l.enter(ctx, p, page); err != nil {
-			return err
-		}
-		l.read += int64(len(page))
-		if end {
+		l.read += int64(len(page.members))
+		if page.end {
 			return nil
 		}
 		l.progress(ctx, false)
 	}
 }
 
-func (l *mirrorLoad) page(ctx context.Context, p int, cursor *indexCursor) (page []redis.Z, end bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, l.Redis.opts.WriteTimeout)
-	defer cancel()
-	query := cursor.query(l.keys.index(p), loadPage)
-	read, err := l.client.ZRangeArgsWithScores(ctx, query).Result()
-	if err != nil {
-		return nil, false, because(ctx, err)
-	}
-	page, end = cursor.take(read, loadPage)
-	return page, end, nil
+// indexPage is what a page of the index has that was not read before.
+type indexPage struct {
+	members []redis.Z
+	end     bool
+	err     error
+}
+
+// page reads the cursor's next page. Until it has come the cursor is its.
+func (l *mirrorLoad) page(ctx context.Context, p int, cursor *indexCursor) <-chan indexPage {
+	came := make(chan indexPage, 1)
+	go func() {
+		ctx, cancel := context.WithTimeout(ctx, l.Redis.opts.WriteTimeout)
+		defer cancel()
+		read, err := l.client.ZRangeArgsWithScores(ctx, cursor.query(l.keys.index(p), loadPage)).Result()
+		if err != nil {
+			came <- indexPage{err: because(ctx, err)}
+			return
+		}
+		members, end := cursor.take(read, loadPage)
+		came <- indexPage{members: members, end: end}
+	}()
+	return came
 }
 
 // enter enters members of the index. Of a session that is all: it has a revoked
