@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -314,108 +313,4 @@ func TestR16_MirrorReadsItsOwnWrites(t *testing.T) {
 			work.Wait()
 		})
 	}
-}
-
-// TestMirror_LeavesNothingBehind: no goroutine and no connection outlives Run.
-func TestMirror_LeavesNothingBehind(t *testing.T) {
-	s := redistest.Start(t)
-	client := open(t, s.URL()).(*redis.Client)
-	store := newRedis(t, client, denylist.RedisOptions{Prefix: s.Prefix(), MaxStaleness: staleness})
-	require.NoError(t, store.Check(t.Context(), ofSession("warm")))
-	before := runtime.NumGoroutine()
-	for range 3 {
-		m, err := denylist.NewMirror(store, denylist.MirrorOptions{Shadow: 1})
-		require.NoError(t, err)
-		ctx, stop := context.WithCancel(t.Context())
-		ended := make(chan error, 1)
-		go func() { ended <- m.Run(ctx) }()
-		untilState(t, m, denylist.MirrorFresh)
-		require.NoError(t, m.Check(t.Context(), ofSession("s")))
-		assert.ErrorIs(t, m.Run(ctx), denylist.ErrInvalid, "it runs already")
-		stop()
-		assert.ErrorIs(t, <-ended, context.Canceled)
-		assert.Equal(t, denylist.MirrorIdle, m.State())
-		_, known := answers(m, ofSession("s"))
-		assert.False(t, known, "a mirror that does not run says nothing")
-		assert.NoError(t, m.Check(t.Context(), ofSession("s")))
-	}
-	require.NoError(t, redistest.Poll(within(t, 20*time.Second), func() error {
-		if n := runtime.NumGoroutine(); n > before {
-			return fmt.Errorf("%d goroutines, %d before", n, before)
-		}
-		if stats := client.PoolStats(); stats.TotalConns != stats.IdleConns {
-			return fmt.Errorf("%d connections, %d of them idle", stats.TotalConns, stats.IdleConns)
-		}
-		return nil
-	}))
-}
-
-// TestR17_MirrorRefuses a Redis that it could not mirror: Run returns.
-func TestR17_MirrorRefuses(t *testing.T) {
-	t.Parallel()
-	for name, spoil := range map[string]func(*testing.T, *redis.Client, string){
-		"a replica": func(t *testing.T, c *redis.Client, _ string) {
-			require.NoError(t, c.Do(t.Context(), "REPLICAOF", "127.0.0.1", "1").Err())
-		},
-		"eviction": func(t *testing.T, c *redis.Client, _ string) {
-			require.NoError(t, c.ConfigSet(t.Context(), "maxmemory", "100mb").Err())
-			require.NoError(t, c.ConfigSet(t.Context(), "maxmemory-policy", "allkeys-lru").Err())
-		},
-		"settings": func(t *testing.T, c *redis.Client, prefix string) {
-			require.NoError(t, c.HSet(t.Context(), prefix+":{0}:meta", "max_staleness", "999").Err())
-		},
-		"schema": func(t *testing.T, c *redis.Client, prefix string) {
-			require.NoError(t, c.HSet(t.Context(), prefix+":{0}:meta", "schema", "2").Err())
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s := redistest.Start(t)
-			store := newRedis(t, open(t, s.URL()), denylist.RedisOptions{Prefix: s.Prefix()})
-			revokeSession(t, store, "s")
-			spoil(t, s.Client(), s.Prefix())
-			m, err := denylist.NewMirror(store, denylist.MirrorOptions{})
-			require.NoError(t, err)
-			assert.ErrorIs(t, m.Run(within(t, 20*time.Second)), denylist.ErrUnfit)
-			assert.Equal(t, denylist.MirrorIdle, m.State())
-		})
-	}
-}
-
-// TestMirror_Full: a table that may not be larger answers nothing, and drops
-// nothing. When there is room it is read again.
-func TestMirror_Full(t *testing.T) {
-	t.Parallel()
-	s := redistest.Start(t)
-	store := newRedis(t, open(t, s.URL()), denylist.RedisOptions{Prefix: s.Prefix(), MaxStaleness: time.Second})
-	var entries []denylist.Entry
-	write := func() {
-		_, err := store.Revoke(t.Context(), entries...)
-		require.NoError(t, err)
-		entries = entries[:0]
-	}
-	for i := range 60_000 { // 1 MiB is room for some 40,000
-		entries = append(entries, denylist.SessionEntry(issuer, fmt.Sprint(i), time.Now().Add(time.Hour)))
-		if len(entries) == 1000 {
-			write()
-		}
-	}
-	m, err := denylist.NewMirror(store, denylist.MirrorOptions{MaxBytes: 1 << 20})
-	require.NoError(t, err)
-	start(t, m)
-	untilState(t, m, denylist.MirrorFull)
-	_, known := answers(m, ofSession("1"))
-	assert.False(t, known)
-	assert.ErrorIs(t, m.Check(t.Context(), ofSession("59999")), denylist.ErrRevoked)
-	assert.NoError(t, m.Check(t.Context(), ofSession("60000")))
-
-	for i := range 40_000 {
-		_, err := store.Reinstate(t.Context(), denylist.ScopeSession, issuer, fmt.Sprint(i))
-		require.NoError(t, err)
-	}
-	untilState(t, m, denylist.MirrorFresh)
-	err, known = answers(m, ofSession("59999"))
-	assert.True(t, known)
-	assert.ErrorIs(t, err, denylist.ErrRevoked)
-	assert.LessOrEqual(t, m.Stats().Bytes, int64(1<<20))
 }

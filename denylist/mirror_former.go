@@ -75,6 +75,26 @@ func (g *Glance) lookBack(former *formerList, t Token, names *digests, login, he
 	}
 }
 
+// deniedFormerly is what a revoked half in a former table says of a token that
+// is to be exchanged. Of the exchange itself only Redis is the judge, but one
+// that forgot what was revoked would let a successor be bought.
+func (m *Mirror) deniedFormerly(t Token) error {
+	former := m.former.Load()
+	if former == nil || t.validate() != nil {
+		return nil
+	}
+	names, login, heard := t.digests(m.keys), millis(t.Login), m.heard.Load()
+	for _, table := range *former {
+		for s := ScopeToken; s <= ScopeIssuer; s++ {
+			h := table.look(mirrorKey{scope: s, digest: names[s]})
+			if h.found() && h.expires > heard && (h.unresolved && !h.rotated || h.revoked && login <= h.cutoff) {
+				return denialBy(t, s, h)
+			}
+		}
+	}
+	return nil
+}
+
 // removeFormer takes the revoked half off what was reinstated since.
 func (m *Mirror) removeFormer(key mirrorKey) {
 	if former := m.former.Load(); former != nil {

@@ -229,6 +229,9 @@ func TestR18_MirrorCannotGiveBack(t *testing.T) {
 		untilMirror(t, m, func(s MirrorStats) bool { return s.Forgotten == 1 && s.Kept > 0 })
 		for _, token := range l.tokens {
 			assert.ErrorIs(t, m.Check(t.Context(), token), ErrRevoked)
+			_, err := m.Spend(t.Context(), token, successorOf(token), Exchange{})
+			assert.ErrorIs(t, err, ErrRevoked, "nor does it buy a successor")
+			assert.ErrorIs(t, m.Spendable(t.Context(), token), ErrRevoked)
 		}
 		assert.Zero(t, m.Stats().GivenBack)
 		assert.NoError(t, l.store.Check(t.Context(), l.tokens[0]), "what it cannot be sure of is its own")

@@ -122,6 +122,9 @@ func (m *Mirror) Revoke(ctx context.Context, entries ...Entry) (Receipt, error) 
 // Spend implements [Spender]: it asks Redis. What it denies is denied here from
 // the same instant on.
 func (m *Mirror) Spend(ctx context.Context, t Token, s Successor, how Exchange) (Spent, error) {
+	if denial := m.deniedFormerly(t); denial != nil {
+		return Spent{}, denial
+	}
 	spent, err := m.Redis.Spend(ctx, t, s, how)
 	if err != nil {
 		return spent, err
@@ -134,6 +137,14 @@ func (m *Mirror) Spend(ctx context.Context, t Token, s Successor, how Exchange) 
 		}
 	}
 	return spent, nil
+}
+
+// Spendable implements [Spender]: it asks Redis.
+func (m *Mirror) Spendable(ctx context.Context, t Token) error {
+	if denial := m.deniedFormerly(t); denial != nil {
+		return denial
+	}
+	return m.Redis.Spendable(ctx, t)
 }
 
 // Reinstate implements [Operator]. Until the mirror has read of it, checks of
