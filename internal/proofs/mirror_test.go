@@ -45,6 +45,9 @@ func TestR15_MirrorChaos(t *testing.T) {
 		if t.Failed() {
 			t.Fatalf("round %d, %s: seed %d", round, at.name, seed)
 		}
+		if done := round + 1; done%100 == 0 {
+			t.Logf("%d rounds: the latest acceptance so far began %v after the acknowledgement", done, time.Duration(s.worst.Load()))
+		}
 	}
 	s.end()
 	s.report(t)
