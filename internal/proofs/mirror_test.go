@@ -179,6 +179,35 @@ func TestR16_BarrierReachesEveryMirror(t *testing.T) {
 	}
 }
 
+// A server that hears of nothing does not hold a barrier up, and may not make a
+// lie of it either: by its end what it knows is too old to be told (R16).
+func TestR16_BarrierPassesByACutLink(t *testing.T) {
+	settings := []string{"--check", "mirror", "--max-staleness", staleness.String(), "--check-timeout", "1s"}
+	f := foundFleet(t, redistest.Start(t))
+	link := redistest.NewProxy(t, f.redis)
+	near, far := f.start(t, settings...), f.start(t, append(settings, "--redis", link.URL())...)
+	f.nodes = []*node{near, far}
+	f.ready(t, near)
+	f.ready(t, far)
+	mint := f.minter(t)
+	for range 5 {
+		v := mint(t)
+		f.accepted(t, v.raw, "before its revocation")
+		link.Refuse()
+		body := `{"scope":"token","id":"` + v.id + `","barrier":true}`
+		require.Equal(t, http.StatusCreated, f.post(t, near.admin+"/v1/revocations", adminToken, body))
+		status, code := f.verify(far, v.raw)
+		assert.Equal(t, http.StatusServiceUnavailable, status, "after the barrier, behind the cut link: %s", code)
+		link.Allow()
+		require.Eventually(t, func() bool {
+			status, _ := f.verify(far, v.raw)
+			require.NotEqual(t, http.StatusOK, status, "after the barrier, when the link is back")
+			return status == http.StatusUnauthorized
+		}, 15*time.Second, 10*time.Millisecond)
+		f.ready(t, far)
+	}
+}
+
 // A Redis that comes back empty has forgotten every revocation. Servers with
 // mirrors go on denying what they knew, without a moment's pause, and give it
 // back: after that a server that asks Redis denies it too (R18).
