@@ -169,3 +169,28 @@ func TestMirror_Refuses(t *testing.T) {
 	_, err := denylist.NewMirror(nil, denylist.MirrorOptions{})
 	assert.ErrorIs(t, err, denylist.ErrInvalid)
 }
+
+// TestMirror_Tells how far its load is, what state it is in, and whether Redis
+// says the same.
+func TestMirror_Tells(t *testing.T) {
+	t.Parallel()
+	s := redistest.Shared(t)
+	store := newRedis(t, open(t, s.URL()), denylist.RedisOptions{Prefix: s.Prefix(), MaxStaleness: staleness})
+	revokeSession(t, store, "a")
+	var seen states
+	var last denylist.MirrorProgress
+	m := running(t, store, denylist.MirrorOptions{
+		Shadow: 1, OnState: seen.add, OnProgress: func(p denylist.MirrorProgress) { last = p },
+	})
+	require.NoError(t, redistest.Poll(within(t, 20*time.Second), func() error {
+		_ = m.Check(t.Context(), ofSession("a"))
+		_ = m.Check(t.Context(), ofSession("b"))
+		if m.Stats().ShadowChecks < 10 || seen.seen(denylist.MirrorFresh) == 0 {
+			return errors.New("not compared yet")
+		}
+		return nil
+	}))
+	assert.Zero(t, m.Stats().ShadowDisagree)
+	assert.Equal(t, 1, seen.seen(denylist.MirrorLoading))
+	assert.Equal(t, denylist.MirrorProgress{Entries: 1, Share: 1}, last, "told before it was fresh")
+}
