@@ -27,7 +27,11 @@ func TestHarnessAllocatesNothing(t *testing.T) {
 	p, ctx := s.population, t.Context()
 	v, err := p.verifier(s.memory)
 	require.NoError(t, err)
-	strict, err := p.verifier(s.redis.store)
+	first, err := p.verifier(s.redis.store)
+	require.NoError(t, err)
+	mirrored, err := p.verifier(s.mirrored.Mirror)
+	require.NoError(t, err)
+	strict, err := verifier.New(s.redis.store, []verifier.Issuer{p.issuer()}, verifier.Options{})
 	require.NoError(t, err)
 	sessions, err := newSessions(verifier.HS256, s.redis.store, k.Lifetime)
 	require.NoError(t, err)
@@ -41,13 +45,19 @@ func TestHarnessAllocatesNothing(t *testing.T) {
 	key := s.redis.plainKey(living.known.ID)
 
 	bare := map[string]func() error{
-		"signature":  func() error { _, err := v.Authenticate(ctx, living.raw); return err },
-		"memory":     func() error { _, err := v.Verify(ctx, living.raw); return err },
-		"verify":     func() error { _, err := strict.Verify(ctx, living.raw); return err },
-		"check-miss": func() error { return s.redis.store.Check(ctx, living.known) },
-		"check-hit":  func() error { _ = s.redis.store.Check(ctx, dead.known); return nil },
-		"exists":     func() error { return s.redis.plain.Exists(ctx, key).Err() },
-		"crypto":     func() error { room.valid(&bytes); return nil },
+		"signature": func() error { _, err := v.Authenticate(ctx, living.raw); return err },
+		"memory":    func() error { _, err := v.Verify(ctx, living.raw); return err },
+		"verify":    func() error { _, err := strict.Verify(ctx, living.raw); return err },
+
+		"verify-first":  func() error { _, err := first.Verify(ctx, living.raw); return err },
+		"verify-mirror": func() error { _, err := mirrored.Verify(ctx, living.raw); return err },
+		"verify-cached": func() error { return nil },
+		"hash":          func() error { return nil },
+		"check-mirror":  func() error { return s.mirrored.Mirror.Check(ctx, living.known) },
+		"check-miss":    func() error { return s.redis.store.Check(ctx, living.known) },
+		"check-hit":     func() error { _ = s.redis.store.Check(ctx, dead.known); return nil },
+		"exists":        func() error { return s.redis.plain.Exists(ctx, key).Err() },
+		"crypto":        func() error { room.valid(&bytes); return nil },
 		"revoke": func() error {
 			_, err := s.redis.store.Revoke(ctx, denylist.TokenEntry(issuer, fresh.next(), p.expiresAt))
 			return err

@@ -15,6 +15,7 @@ const (
 	classUnavailable = "denylist_unavailable" // the store could not tell
 	classExpired     = "token_expired"        // a token died before the run did
 	classTooOften    = "too_often"            // a chain used up its rotations
+	classAsked       = "asked_redis"          // the mirror could not tell
 )
 
 // classed is an error with the name under which it counts.

@@ -31,9 +31,13 @@ type kind struct {
 func catalog() []kind {
 	return []kind{
 		signatureKind(),
+		checkMirrorKind(),
 		checkMissKind(),
 		checkHitKind(),
+		verifyCachedKind(),
+		verifyMirrorKind(),
 		verifyKind(),
+		verifyFirstKind(),
 		revokeKind(),
 		rotateKind(),
 		httpVerifyKind(),
@@ -41,6 +45,7 @@ func catalog() []kind {
 		naiveKind(),
 		existsKind(),
 		cryptoKind(),
+		hashKind(),
 	}
 }
 

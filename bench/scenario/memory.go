@@ -11,7 +11,7 @@ import (
 func memoryKind() kind {
 	return kind{
 		name:  "memory",
-		means: "A token is verified on the whole path, with the same denylist in this process: the embedded store's ceiling.",
+		means: "A token that was never seen before is verified with the same denylist in this process: the embedded store's ceiling.",
 		open:  openMemory,
 	}
 }
@@ -21,11 +21,12 @@ func openMemory(ctx context.Context, s *Stand) ([]bench.Contender, error) {
 	if err != nil {
 		return nil, err
 	}
-	scenario, err := s.population.verification(store)
+	v, err := s.population.verifier(store)
 	if err != nil {
 		return nil, err
 	}
-	return one("memory", scenario), nil
+	p := s.population
+	return one("memory", newByToken(p, p.everyone(), p.verification(v, judge))), nil
 }
 
 // inMemory is a store with the same entries as the Redis of the run has.

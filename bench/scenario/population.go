@@ -215,9 +215,10 @@ func (p *population) issuer() verifier.Issuer {
 	return verifier.Issuer{Name: issuer, Keys: keys, Audiences: []string{audience}}
 }
 
-// verifier trusts the population's tokens and asks list.
+// verifier trusts the population's tokens and asks list. It checks each token
+// as if it had never seen it.
 func (p *population) verifier(list verifier.Denylist) (*verifier.Verifier, error) {
-	return verifier.New(list, []verifier.Issuer{p.issuer()}, verifier.Options{})
+	return verifier.New(list, []verifier.Issuer{p.issuer()}, verifier.Options{NoCache: true})
 }
 
 // entries are those that deny the population's revoked tokens, and others

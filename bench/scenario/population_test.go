@@ -140,7 +140,7 @@ func TestTokensAreReal(t *testing.T) {
 		got, want := claims.Token(), token.known
 		assert.True(t, got.Login.Equal(want.Login) && got.ExpiresAt.Equal(want.ExpiresAt))
 		got.Login, got.ExpiresAt = want.Login, want.ExpiresAt
-		assert.Equal(t, want, got)
+		assert.Equal(t, want.String(), got.String())
 		assert.Equal(t, "at+jwt", claims.Type())
 		assert.Equal(t, token.key.public.ID(), claims.KeyID())
 		assert.True(t, claims.HasScope("read") && claims.HasScope("write"))

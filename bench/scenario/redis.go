@@ -6,10 +6,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"iter"
 	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/rescindhq/rescind/bench"
 	"github.com/rescindhq/rescind/denylist"
@@ -114,17 +116,34 @@ func (s *Stand) denylist(ctx context.Context) (*denylist.Redis, error) {
 	if err != nil || s.redis.filled {
 		return s.redis.store, err
 	}
-	written, total := 0, len(p.revoked)+s.knobs.Entries
 	s.progress("filling the denylist", 0)
-	for batch := range p.entries(s.knobs.Entries) {
-		if _, err := s.redis.filler.Revoke(ctx, batch...); err != nil {
-			return nil, fmt.Errorf("filling the denylist: %w", err)
-		}
-		written += len(batch)
-		s.progress("filling the denylist", float64(written)/float64(total))
+	if err := s.redis.fill(ctx, p.entries(s.knobs.Entries), func(written int) {
+		s.progress("filling the denylist", float64(written)/float64(len(p.revoked)+s.knobs.Entries))
+	}); err != nil {
+		return nil, fmt.Errorf("filling the denylist: %w", err)
 	}
 	s.redis.filled = true
 	return s.redis.store, nil
+}
+
+// fill revokes batches, one of which this process prepares while Redis is busy
+// with the other.
+func (r *redisSide) fill(ctx context.Context, batches iter.Seq[[]denylist.Entry], progress func(written int)) error {
+	writers, writing := errgroup.WithContext(ctx)
+	writers.SetLimit(2)
+	written := 0
+	for batch := range batches {
+		writers.Go(func() error {
+			_, err := r.filler.Revoke(writing, batch...)
+			return err
+		})
+		if writing.Err() != nil {
+			break
+		}
+		written += len(batch)
+		progress(written)
+	}
+	return errors.Join(writers.Wait(), ctx.Err())
 }
 
 // plainKeys is a client as people make one, with one key for each entry of the

@@ -87,7 +87,7 @@ func TestRunsDoNotMeet(t *testing.T) {
 // Ctrl-C at any moment of the set-up leaves nothing behind.
 func TestInterruptedSetUpIsCleaned(t *testing.T) {
 	t.Parallel()
-	for _, at := range []string{"opening Redis", "minting tokens", "filling the denylist", "setting plain keys", "filling the memory"} {
+	for _, at := range []string{"opening Redis", "minting tokens", "filling the denylist", "setting plain keys", "filling the memory", "loading the mirror", "warming the cache"} {
 		for _, share := range []float64{0, 0.3} {
 			t.Run(at, func(t *testing.T) {
 				t.Parallel()
@@ -275,7 +275,7 @@ func TestDelay(t *testing.T) {
 	server := redistest.Shared(t)
 	k := small(server, server.Prefix())
 	k.Delay = 40 * time.Millisecond
-	s := openStand(t, []string{"check-miss", "naive", "exists", "verify", "revoke", "rotate"}, k)
+	s := openStand(t, []string{"check-miss", "naive", "exists", "verify", "verify-first", "revoke", "rotate"}, k)
 	for _, c := range s.Contenders() {
 		do, err := c.Scenario.Operation(0, 1)
 		require.NoError(t, err)
@@ -323,5 +323,6 @@ func TestProgressIsTold(t *testing.T) {
 	require.NoError(t, s.Close())
 	assert.Equal(t, map[string]float64{
 		"opening Redis": 0, "minting tokens": 1, "filling the denylist": 1, "setting plain keys": 1, "filling the memory": 1,
+		"loading the mirror": 1, "warming the cache": 1,
 	}, last)
 }

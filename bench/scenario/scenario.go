@@ -52,6 +52,7 @@ type Stand struct {
 	redis      *redisSide       // nil: none is used
 	population *population      // nil: not minted yet
 	memory     *denylist.Memory // nil: no scenario asked for it
+	mirrored   *mirrorSide      // nil: no scenario asked for it
 	contenders []bench.Contender
 	means      []bench.Description
 	closers    []func() error // of single scenarios

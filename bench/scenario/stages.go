@@ -86,12 +86,12 @@ const (
 // stages add up to a Verify, roughly. That a lookup makes what follows it
 // slower (caches, a core that slept) counts as the denylist's.
 func measureStages(ctx context.Context, list verifier.Denylist, issuer verifier.Issuer, tokens map[verifier.Algorithm][]string) ([]bench.Stages, error) {
-	whole, err := verifier.New(list, []verifier.Issuer{issuer}, verifier.Options{})
+	whole, err := verifier.New(list, []verifier.Issuer{issuer}, verifier.Options{NoCache: true})
 	if err != nil {
 		return nil, fmt.Errorf("scenario: measuring stages: %w", err)
 	}
 	issuer.Keys = noKeys{issuer.Keys}
-	keyless, err := verifier.New(list, []verifier.Issuer{issuer}, verifier.Options{})
+	keyless, err := verifier.New(list, []verifier.Issuer{issuer}, verifier.Options{NoCache: true})
 	if err != nil {
 		return nil, fmt.Errorf("scenario: measuring stages: %w", err)
 	}
