@@ -19,7 +19,7 @@ const (
 // Plan is what a run measures, and how. Run refuses one that makes no sense.
 type Plan struct {
 	Contenders  []Contender // of different names
-	Concurrency []int       // workers, up to 4096, of some 400 KB each; one level after the other
+	Concurrency []int       // workers, up to 4096, of up to 500 KB each where they do thousands of operations a slice; one level after the other
 	Rate        float64     // operations due each second, up to ten million, of each contender in its turn; 0: a closed loop
 	Arrivals    Arrivals    // of an open loop; default Constant
 
