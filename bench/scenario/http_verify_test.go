@@ -195,9 +195,10 @@ func TestHTTPVerify_FailuresLeaveTheNextRequestAlone(t *testing.T) {
 	url := answering(t, func(w http.ResponseWriter, r *http.Request) {
 		token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		assert.True(t, ok && slices.Contains(tokens, token), "%q", token)
-		switch n.Add(1) % 7 {
-		case 3:
+		if token == "b" { // whenever it is asked: the transport asks again where a connection had been used before
 			panic(http.ErrAbortHandler)
+		}
+		switch n.Add(1) % 7 {
 		case 5:
 			w.WriteHeader(http.StatusServiceUnavailable)
 		case 6:
@@ -210,7 +211,11 @@ func TestHTTPVerify_FailuresLeaveTheNextRequestAlone(t *testing.T) {
 	classes := make(chan string, 4*200)
 	all(t, h, 4, func(do bench.Operation) {
 		for i := range 200 {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(1+i%20)*50*time.Microsecond)
+			limit := time.Duration(1+i%20) * 50 * time.Microsecond
+			if i%4 == 3 {
+				limit = time.Minute // a loaded machine answers some, too
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
 			classes <- class(do(ctx))
 			cancel()
 		}
