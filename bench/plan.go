@@ -202,6 +202,21 @@ func (p Plan) rounds() int { return int(p.Duration / p.Slice) }
 // series is how many there are, at least one.
 func (p Plan) series() int { return max(len(p.Contenders)*len(p.Concurrency), 1) }
 
+// longest is the longest latency that can be: an operation ends when its Limit
+// has come, and in an open loop it may have been due when the turn began, while
+// the last one begins a slice after the turn's end.
+func (p Plan) longest() time.Duration {
+	longest := 2 * p.Limit
+	if p.Rate > 0 {
+		turn := max(p.Slice, p.Warmup)
+		if len(p.Contenders) == 1 {
+			turn = p.Duration
+		}
+		longest += 2 * turn
+	}
+	return min(max(minTop, longest), maxTime)
+}
+
 // length is how long the run takes, but for what lies between the turns.
 func (p Plan) length() time.Duration {
 	return time.Duration(p.series()) * (p.Warmup + time.Duration(p.rounds())*p.Slice)

@@ -125,6 +125,20 @@ func TestStallAtTheEdge(t *testing.T) {
 	})
 }
 
+// TestALongWaitIsSeen: where a target is too slow for minutes, so are latencies.
+func TestALongWaitIsSeen(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		slices, _, err := carry(t.Context(), Plan{
+			Contenders:  []Contender{{Name: "slow", Scenario: sleeps(2 * time.Second)}},
+			Concurrency: []int{1}, Rate: 1, Duration: 20 * time.Minute,
+		})
+		require.NoError(t, err)
+		last := slices[len(slices)/2-1] // due 10 minutes after the beginning, and begun after 20
+		assert.InDelta(t, 10*time.Minute, last.Latency.Max(), float64(20*time.Second))
+	})
+}
+
 // TestTooLongIsRecordedAtTheTop: it is not lost.
 func TestTooLongIsRecordedAtTheTop(t *testing.T) {
 	t.Parallel()

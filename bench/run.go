@@ -139,7 +139,7 @@ func (r *run) operations(concurrency int) ([][]Operation, error) {
 
 // workers are those of one level of concurrency, for all contenders.
 func (r *run) workers(concurrency int) []*worker {
-	top := max(minTop, r.plan.Limit)
+	top := r.plan.longest()
 	workers := make([]*worker, concurrency)
 	for i := range workers {
 		workers[i] = &worker{

@@ -8,8 +8,8 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// minTop is the longest latency that can be told from longer ones, unless
-// operations may last longer.
+// minTop is the longest latency that can be told from longer ones, unless there
+// can be longer ones.
 const minTop = time.Minute
 
 // maxClasses is how many classes of errors are counted apart.
