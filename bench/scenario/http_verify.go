@@ -29,7 +29,7 @@ var (
 func httpVerifyKind() kind {
 	return kind{
 		name:  httpVerifyName,
-		means: "a request that a proxy or a service asks about over HTTP: GET with a bearer token, 200 for a valid one.",
+		means: "A request that a proxy or a service asks about over HTTP: GET with a bearer token, 200 for a valid one.",
 		needs: []string{needURL},
 		open:  openHTTPVerify,
 	}
