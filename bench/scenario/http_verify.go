@@ -81,6 +81,9 @@ type httpKnobs struct {
 
 // httpVerify asks a URL about tokens. Requests go straight there: no proxy of
 // the environment, no redirect, no compression, HTTP/2 where TLS agrees on it.
+// As with every client in Go, a request is sent again where a connection that
+// had been used before closes without an answer: that takes longer, and is no
+// error.
 type httpVerify struct {
 	target    *url.URL
 	bearers   []string // what Authorization says
