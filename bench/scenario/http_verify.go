@@ -148,13 +148,13 @@ func (h *httpVerify) probe(ctx context.Context) error {
 }
 
 // Operation implements [bench.Scenario].
-func (h *httpVerify) Operation(worker, _ int) (bench.Operation, error) {
+func (h *httpVerify) Operation(worker, workers int) (bench.Operation, error) {
 	w, err := h.workers.get(worker, func() (*httpWorker, error) {
 		all := make([]uint32, len(h.bearers))
 		for i := range all {
 			all[i] = uint32(i)
 		}
-		return newHTTPWorker(h, &cursor{order: h.draws.order(worker, all)}), nil
+		return newHTTPWorker(h, &cursor{order: h.draws.order(worker, workers, all)}), nil
 	})
 	if err != nil {
 		return nil, err
