@@ -70,7 +70,11 @@ func (m *measurement) run(ctx context.Context) (err error) {
 	}
 	defer func() {
 		m.watch.clear()
-		err = cleaned(err, stand.Close(), stand.Redis()["prefix"])
+		prefix := stand.Redis()["prefix"]
+		if ctx.Err() != nil && prefix != "" && !m.c.json {
+			m.c.say("removing the keys under %s:* (another Ctrl-C would leave them there)", prefix)
+		}
+		err = cleaned(err, stand.Close(), prefix)
 	}()
 	header, err := m.header(ctx, stand)
 	if err != nil {
