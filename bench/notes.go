@@ -6,6 +6,7 @@ import (
 	"maps"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -129,7 +130,7 @@ func (r *run) rateNote(a *account) string {
 	if a.unbegun == 0 && got >= rateKept*r.due(a, ended) {
 		return ""
 	}
-	note := fmt.Sprintf("%s could not keep the rate: asked for %.4g operations a second, got %.4g", a, r.plan.Rate, got)
+	note := fmt.Sprintf("%s could not keep the rate: asked for %s operations a second, got %s", a, perSecond(r.plan.Rate), perSecond(got))
 	if a.unbegun > 0 {
 		note += fmt.Sprintf("; %d that were due never began", a.unbegun)
 	}
@@ -142,6 +143,14 @@ func (r *run) rateNote(a *account) string {
 	default:
 		return note + ": workers were free but woke late; the generator is what was slow"
 	}
+}
+
+// perSecond writes a rate without an exponent.
+func perSecond(rate float64) string {
+	if rate >= 100 {
+		return strconv.FormatFloat(rate, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(rate, 'g', 3, 64)
 }
 
 // due is the rate at which operations were really due: chance decides how many

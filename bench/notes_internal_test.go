@@ -31,7 +31,7 @@ func TestRateThatCannotBeKept(t *testing.T) {
 			}
 			assert.EqualValues(t, 10_000, due["slow"], "nothing is lost")
 			notes := strings.Join(r.notes(), "\n")
-			assert.Contains(t, notes, "slow with 2 workers could not keep the rate: asked for 1000 operations a second, got 200.")
+			assert.Contains(t, notes, "slow with 2 workers could not keep the rate: asked for 1000 operations a second, got 200;")
 			assert.Contains(t, notes, "never began")
 			assert.Contains(t, notes, "all workers were busy")
 		})

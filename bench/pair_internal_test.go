@@ -79,17 +79,17 @@ func ratios(t *testing.T, all []Slice) (wall, cpu []float64) {
 }
 
 // TestPairsOfKnownRatio: of two scenarios, one of which is twice the work, the
-// median of the pairs says so, whatever else the machine has to do meanwhile,
-// though an operation takes several times as long. It is not parallel: the CPU
-// time has to be its own.
+// pairs say so, whatever else the machine has to do meanwhile, though an
+// operation takes several times as long: by CPU time nearly exactly, by wall
+// time within the 99.9 % interval of their median, which the load widens. It is
+// not parallel: the CPU time has to be its own.
 func TestPairsOfKnownRatio(t *testing.T) {
 	var quiet, loaded time.Duration
 	for _, c := range []struct {
 		name      string
 		processes int
-		margin    float64 // of the wall time; by CPU time there is hardly any noise
 		took      *time.Duration
-	}{{"quiet", 0, 0.4, &quiet}, {"loaded", 6, 0.6, &loaded}} {
+	}{{"quiet", 0, &quiet}, {"loaded", 6, &loaded}} {
 		t.Run(c.name, func(t *testing.T) {
 			load(t, c.processes)
 			var all []Slice
@@ -104,7 +104,8 @@ func TestPairsOfKnownRatio(t *testing.T) {
 			require.NoError(t, err)
 			require.Len(t, all, 30)
 			wall, cpu := ratios(t, all)
-			assert.InDelta(t, 2, wall[len(wall)/2], c.margin, "by wall time: %.2f", wall)
+			assert.LessOrEqual(t, wall[1], 2.0, "by wall time: %.2f", wall)
+			assert.GreaterOrEqual(t, wall[13], 2.0, "by wall time: %.2f", wall)
 			assert.InDelta(t, 2, cpu[len(cpu)/2], 0.15, "by CPU time: %.2f", cpu)
 			t.Logf("wall %.3f (%.2f to %.2f), cpu %.3f (%.2f to %.2f)", wall[len(wall)/2], wall[0], wall[len(wall)-1],
 				cpu[len(cpu)/2], cpu[0], cpu[len(cpu)-1])

@@ -43,6 +43,14 @@ type reader struct {
 	series  map[Series]map[int]bool // the rounds that each has a slice of
 }
 
+// missing says what is not there at the end of a file.
+func (r *reader) missing() error {
+	if r.number == 1 {
+		return errors.New("there is nothing in it")
+	}
+	return errors.New("missing: the one that says how the run ended")
+}
+
 // next is the next line. One that lacks its newline is the last.
 func (r *reader) next() ([]byte, error) {
 	r.number++
@@ -56,7 +64,7 @@ func (r *reader) next() ([]byte, error) {
 		case errors.Is(err, bufio.ErrBufferFull):
 			continue
 		case errors.Is(err, io.EOF) && len(line) == 0:
-			return nil, r.refuse(ErrCutOff, fmt.Errorf("missing; the last is of the kind %q", kindEnd))
+			return nil, r.refuse(ErrCutOff, r.missing())
 		case errors.Is(err, io.EOF):
 			r.last = true
 		case err != nil:

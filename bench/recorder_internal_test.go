@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -124,13 +125,29 @@ func TestStallAtTheEdge(t *testing.T) {
 	})
 }
 
+// TestALongWaitIsSeen: where a target is too slow for minutes, so are latencies.
+func TestALongWaitIsSeen(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		slices, _, err := carry(t.Context(), Plan{
+			Contenders:  []Contender{{Name: "slow", Scenario: sleeps(2 * time.Second)}},
+			Concurrency: []int{1}, Rate: 1, Duration: 20 * time.Minute,
+		})
+		require.NoError(t, err)
+		last := slices[len(slices)/2-1] // due 10 minutes after the beginning, and begun after 20
+		assert.InDelta(t, 10*time.Minute, last.Latency.Max(), float64(20*time.Second))
+	})
+}
+
 // TestTooLongIsRecordedAtTheTop: it is not lost.
 func TestTooLongIsRecordedAtTheTop(t *testing.T) {
 	t.Parallel()
-	tally := newTally(minTop)
-	tally.succeeded(time.Hour)
-	tally.succeeded(-1)
-	tally.succeeded(minTop)
+	worker := newTally(minTop)
+	worker.succeeded(time.Hour)
+	worker.succeeded(-1)
+	worker.succeeded(minTop)
+	tally := newTotal(minTop)
+	tally.add(worker)
 	assert.EqualValues(t, 3, tally.operations)
 	assert.EqualValues(t, 3, tally.latency.TotalCount())
 	assert.GreaterOrEqual(t, tally.latency.Max(), int64(minTop))
@@ -161,19 +178,21 @@ func TestErrorsAreClassed(t *testing.T) {
 	assert.LessOrEqual(t, len(tally.errors), maxClasses+1)
 	assert.EqualValues(t, 10*maxClasses+1, sum(tally.errors))
 	assert.Zero(t, tally.operations)
-	assert.Zero(t, tally.latency.TotalCount(), "a failure has no latency")
+	assert.Empty(t, tally.few, "a failure has no latency")
+	assert.Nil(t, tally.latency)
 }
 
 // TestHandOver: whatever is collected while a worker goes from part to part,
 // nothing is lost and nothing lands in another part.
 func TestHandOver(t *testing.T) {
 	t.Parallel()
-	const parts, each = 200, 500
+	const parts, most = 200, 2 * fewLatencies
+	each := func(part int) int { return part * most / parts } // with a histogram and without
 	r := recorder{top: time.Second, tally: newTally(time.Second)}
 	all := make(map[int]*tally)
 	total := func(part int) *tally {
 		if all[part] == nil {
-			all[part] = newTally(time.Second)
+			all[part] = newTotal(time.Second)
 		}
 		return all[part]
 	}
@@ -183,7 +202,7 @@ func TestHandOver(t *testing.T) {
 			if part > 0 {
 				r.enter(part)
 			}
-			for range each {
+			for range each(part) {
 				r.tally.succeeded(time.Duration(part))
 			}
 		}
@@ -197,18 +216,45 @@ func TestHandOver(t *testing.T) {
 			left := int(r.part.Load())
 			r.collect(total)
 			for part := range left {
-				assert.EqualValues(t, each, total(part).operations, "part %d is whole", part)
+				assert.EqualValues(t, each(part), total(part).operations, "part %d is whole", part)
 			}
 		}
 	}
 	r.finish(total)
 	for part := range parts {
 		h := total(part).latency
-		assert.EqualValues(t, each, h.TotalCount())
-		assert.EqualValues(t, part, h.Max())
-		assert.EqualValues(t, part, h.Min())
+		assert.EqualValues(t, each(part), h.TotalCount())
+		assert.EqualValues(t, each(part), total(part).operations)
+		if part > 0 {
+			assert.EqualValues(t, part, h.Max())
+			assert.EqualValues(t, part, h.Min())
+		}
 	}
 	assert.Zero(t, r.tally.operations, "ready for the next turn")
+}
+
+// TestABacklogIsSmall: many workers with short slices hand over faster than
+// anybody collects, of a handful of operations each.
+func TestABacklogIsSmall(t *testing.T) {
+	const parts = 50
+	r := recorder{top: minTop, tally: newTally(minTop)}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for part := range parts {
+		r.enter(part + 1)
+		for range 10 {
+			r.tally.succeeded(time.Millisecond)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	assert.Less(t, (after.TotalAlloc-before.TotalAlloc)/parts, uint64(20<<10), "bytes for each part")
+	assert.False(t, r.behind())
+	for range 2 * maxQueued {
+		r.enter(r.tally.part + 1)
+	}
+	assert.True(t, r.behind(), "it is bounded all the same")
+	r.collect(func(int) *tally { return newTotal(minTop) })
+	assert.False(t, r.behind())
 }
 
 // meanwhile does something meanwhile.

@@ -25,7 +25,9 @@ const progressEvery = 200 * time.Millisecond
 // workers' histograms, are in the client's CPU time.
 //
 // Where contenders take turns, each turn begins after a garbage collection, so
-// that nobody pays for what the one before has left. A turn of a closed loop
+// that nobody pays for what the one before has left, nor for all of what it
+// leaves itself: in slices that are shorter than it takes to fill the heap,
+// garbage looks cheaper than it is in the long run. A turn of a closed loop
 // ends when its last operation has: its wall time is the mean of the workers'.
 // An open loop still carries out what was due in the turn, for the length of a
 // slice after it, at most Limit, and counts the rest as Unbegun.
@@ -109,6 +111,11 @@ func (r *run) level(ctx context.Context, concurrency int) error {
 	if len(r.plan.Contenders) == 1 {
 		return turn(0, r.plan.rounds(), r.plan.Slice, 0).take(ctx)
 	}
+	return r.takeTurns(ctx, turn)
+}
+
+// takeTurns lets the contenders take turns, each of which turn makes.
+func (r *run) takeTurns(ctx context.Context, turn func(contender, parts int, slice, offset time.Duration) *turn) error {
 	for round := range r.plan.rounds() {
 		for i := range r.plan.Contenders {
 			// All turns of a contender together follow the schedule once.
@@ -139,7 +146,7 @@ func (r *run) operations(concurrency int) ([][]Operation, error) {
 
 // workers are those of one level of concurrency, for all contenders.
 func (r *run) workers(concurrency int) []*worker {
-	top := max(minTop, r.plan.Limit)
+	top := r.plan.longest()
 	workers := make([]*worker, concurrency)
 	for i := range workers {
 		workers[i] = &worker{

@@ -155,7 +155,7 @@ func (t *turn) collect() error {
 // tally is that of all workers for a part.
 func (t *turn) tally(part int) *tally {
 	if t.tallies[part] == nil {
-		t.tallies[part] = newTally(t.workers[0].recorder.top)
+		t.tallies[part] = newTotal(t.workers[0].recorder.top)
 	}
 	return t.tallies[part]
 }

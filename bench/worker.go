@@ -117,7 +117,9 @@ func (w *worker) time(p *pace, began time.Duration) time.Duration {
 		w.recorder.tally.failed(err)
 		return ended
 	}
-	w.recorder.tally.succeeded(ended - began)
+	if w.recorder.tally.succeeded(ended - began) {
+		return p.now() // the next operation has nothing to do with it
+	}
 	return ended
 }
 

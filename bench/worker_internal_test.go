@@ -61,7 +61,7 @@ func TestTimedPathDoesNotAllocate(t *testing.T) {
 // TestHandOverDoesNotAllocate: once two tallies go to and fro.
 func TestHandOverDoesNotAllocate(t *testing.T) {
 	w, _ := idle(t, Plan{})
-	all := newTally(minTop)
+	all := newTotal(minTop)
 	part := 0
 	assert.Zero(t, testing.AllocsPerRun(20, func() {
 		part++

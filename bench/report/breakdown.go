@@ -116,13 +116,22 @@ func (r run) stageRows() table {
 	return t
 }
 
+// stageTime writes the time of a stage. It is a difference of two measurements,
+// and no stage takes none: one that comes out so was lost in their noise.
+func stageTime(d time.Duration) string {
+	if d <= 0 {
+		return unknown
+	}
+	return duration(d)
+}
+
 func stageCell(s bench.Stages, name string) cell {
 	for _, stage := range s.Stages {
 		if stage.Name != name {
 			continue
 		}
-		c := cell{Text: duration(stage.Time), Number: true}
-		if sum := whole(s); sum > 0 {
+		c := cell{Text: stageTime(stage.Time), Number: true}
+		if sum := whole(s); sum > 0 && stage.Time > 0 {
 			c.Below = strconv.FormatFloat(100*float64(stage.Time)/float64(sum), 'f', 1, 64) + " %"
 		}
 		return c

@@ -216,12 +216,16 @@ func box(x, y, width, height float64) string {
 	return polygon(x, y, []point{{0, 0}, {width, 0}, {width, height}, {0, height}})
 }
 
-// shorten cuts text that has no room; legends and tables have it in full.
+// shorten takes letters out of text that has no room; legends and tables have
+// it in full. They are taken before the middle: URLs of one server differ at
+// their ends.
 func shorten(text string, most int) string {
-	if letters := []rune(text); len(letters) > most {
-		return string(letters[:most-1]) + "…"
+	letters := []rune(text)
+	if len(letters) <= most {
+		return text
 	}
-	return text
+	head := (most - 1) / 3
+	return string(letters[:head]) + "…" + string(letters[len(letters)-(most-1-head):])
 }
 
 // key is one line of a legend: a sign, or two kinds of line.

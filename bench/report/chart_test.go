@@ -202,3 +202,13 @@ func TestCurveBreaksAtGaps(t *testing.T) {
 	p.curve("c0", nil)
 	assert.Len(t, p.Shapes, 1, "an empty path is none")
 }
+
+// Contenders that are URLs of one server are told apart where there is little
+// room, too.
+func TestShortenedNames(t *testing.T) {
+	t.Parallel()
+	verify, session := shorten("http-verify:id.example:8080/v1/verify", 24), shorten("http-verify:id.example:8080/v1/session", 24)
+	assert.Equal(t, "http-ve…e:8080/v1/verify", verify)
+	assert.NotEqual(t, verify, session)
+	assert.Equal(t, "naive", shorten("naive", 5))
+}

@@ -8,6 +8,9 @@ import (
 	"github.com/rescindhq/rescind/bench"
 )
 
+// documentWidth is how long the lines of a document may be that includes this.
+const documentWidth = 120
+
 // markdownRatios writes the ratios of several runs as one table, for a document
 // that has no room for more. Figures that are no ratios are of one machine on
 // one day, and stay in the report, as do the commands.
@@ -26,14 +29,15 @@ func markdownRatios(b *strings.Builder, runs []run) {
 			markdownRow(b, r.ratioCells(ratio))
 		}
 	}
-	b.WriteString("\nEach figure is a ratio: the median over pairs of turns, with its 95 % interval; below 1 is less. ")
-	b.WriteString("CPU time is that of client, server and Redis together")
+	meaning := "Each figure is a ratio to what is under \"over\": the median over pairs of turns, with its 95 % interval; " +
+		"0.8 is a fifth less time. CPU time is that of client, server and Redis together"
 	if slices.ContainsFunc(runs, func(r run) bool { return r.Header.Open }) {
-		b.WriteString("; where the rate is given, p50 and p99 stand in place of the time")
+		meaning += "; where the rate is given, p50 and p99 stand in place of the time"
 	}
-	b.WriteString(".\n")
+	b.WriteString("\n")
+	wrap(b, meaning+".", "", "", documentWidth)
 	for _, machine := range machines(runs) {
-		b.WriteString("Measured on " + prose(machine) + ".\n")
+		wrap(b, "Measured on "+prose(machine)+".", "", "", documentWidth)
 	}
 }
 

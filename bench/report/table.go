@@ -134,16 +134,21 @@ func (r run) pairs() string {
 }
 
 func (r run) stageTable(b *strings.Builder) {
+	lost := false
 	for i, s := range r.Stages {
 		if i == 0 {
 			b.WriteString("\nWhere a verification's time goes (medians)\n")
 		}
 		parts := make([]string, len(s.Stages))
 		for j, stage := range s.Stages {
-			parts[j] = stage.Name + " " + duration(stage.Time)
+			parts[j] = stage.Name + " " + stageTime(stage.Time)
+			lost = lost || stage.Time <= 0
 		}
 		name := s.Algorithm
 		wrap(b, strings.Join(parts, " · "), fmt.Sprintf("%-10s", name+" "), strings.Repeat(" ", 10), tableWidth)
+	}
+	if lost {
+		b.WriteString(unknown + ": too short to be told from noise.\n")
 	}
 }
 
@@ -156,6 +161,11 @@ func (r run) meaningList(b *strings.Builder) {
 		width = max(width, len([]rune(d.Name)))
 	}
 	for _, d := range r.Header.Scenarios {
+		if width > tableWidth/3 { // URLs: what they stand for would have no room beside them
+			b.WriteString(d.Name + "\n")
+			wrap(b, d.Means, "  ", "  ", tableWidth)
+			continue
+		}
 		wrap(b, d.Means, fmt.Sprintf("%-*s  ", width, d.Name), strings.Repeat(" ", width+2), tableWidth)
 	}
 }

@@ -166,3 +166,26 @@ func TestChange(t *testing.T) {
 		assert.Equal(t, tt.want, change(tt.d), tt.name)
 	}
 }
+
+// A name that is a URL leaves what it stands for a line of its own.
+func TestMeaningOfLongNames(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	r := run{Results: &bench.Results{Header: bench.Header{Scenarios: []bench.Description{
+		{Name: strings.Repeat("u", 90), Means: "One request after the other."}, {Name: "naive", Means: "Two."},
+	}}}}
+	r.meaningList(&b)
+	assert.Equal(t, "\nWhat they stand for\n"+strings.Repeat("u", 90)+"\n  One request after the other.\nnaive\n  Two.\n", b.String())
+}
+
+// A stage that was lost in noise took some time, not none.
+func TestStageLostInNoise(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	r := run{Results: &bench.Results{Stages: []bench.Stages{
+		{Algorithm: "ES256", Stages: []bench.Stage{{Name: "signature", Time: 50 * time.Microsecond}, {Name: "claims"}}},
+	}}}
+	r.stageTable(&b)
+	assert.Contains(t, b.String(), "signature 50.0µs · claims -\n-: too short to be told from noise.\n")
+	assert.Equal(t, cell{Text: "-", Number: true}, stageCell(r.Stages[0], "claims"))
+}

@@ -21,9 +21,9 @@ func newByToken(p *population, among []uint32, do func(ctx context.Context, n ui
 }
 
 // Operation implements bench.Scenario.
-func (b *byToken) Operation(worker, _ int) (bench.Operation, error) {
+func (b *byToken) Operation(worker, workers int) (bench.Operation, error) {
 	at, err := b.workers.get(worker, func() (*cursor, error) {
-		return &cursor{order: b.population.order(worker, b.among)}, nil
+		return &cursor{order: b.population.order(worker, workers, b.among)}, nil
 	})
 	if err != nil {
 		return nil, err

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -81,6 +81,7 @@ type delayedConn struct {
 	line      *delayLine
 	clock     wait.Waiter // of the goroutine that delivers
 	interrupt func()      // it, once
+	closed    atomic.Bool
 }
 
 func newDelayedConn(conn net.Conn, d time.Duration) *delayedConn {
@@ -132,10 +133,11 @@ func (c *delayedConn) deliver() {
 	}
 }
 
-// Read implements [net.Conn].
+// Read implements [net.Conn]. Of a connection that is closed meanwhile either
+// end of the pipe may be seen to close first.
 func (c *delayedConn) Read(p []byte) (int, error) {
 	n, err := c.near.Read(p)
-	if errors.Is(err, io.ErrClosedPipe) {
+	if err != nil && c.closed.Load() {
 		err = net.ErrClosed
 	}
 	return n, err
@@ -144,6 +146,7 @@ func (c *delayedConn) Read(p []byte) (int, error) {
 // Close implements [net.Conn]. Both goroutines end soon after: one cannot read
 // any more, the other cannot wait or write.
 func (c *delayedConn) Close() error {
+	c.closed.Store(true)
 	c.interrupt()
 	return errors.Join(c.Conn.Close(), c.near.Close())
 }

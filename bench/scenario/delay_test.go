@@ -217,7 +217,7 @@ func TestDelayedConn_CloseEndsEverything(t *testing.T) {
 				read <- err
 			}()
 			require.NoError(t, conn.Close())
-			assert.ErrorIs(t, <-read, net.ErrClosed)
+			assert.ErrorIs(t, <-read, net.ErrClosed, "not io.EOF, as if the other side had")
 			assert.Eventually(t, func() bool { return goroutinesOf("delayedConn") == before }, 10*time.Second, time.Millisecond)
 			assert.True(t, errors.Is(conn.Close(), net.ErrClosed))
 		})

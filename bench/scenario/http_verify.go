@@ -29,7 +29,7 @@ var (
 func httpVerifyKind() kind {
 	return kind{
 		name:  httpVerifyName,
-		means: "a request that a proxy or a service asks about over HTTP: GET with a bearer token, 200 for a valid one.",
+		means: "A request that a proxy or a service asks about over HTTP: GET with a bearer token, 200 for a valid one.",
 		needs: []string{needURL},
 		open:  openHTTPVerify,
 	}
@@ -81,6 +81,9 @@ type httpKnobs struct {
 
 // httpVerify asks a URL about tokens. Requests go straight there: no proxy of
 // the environment, no redirect, no compression, HTTP/2 where TLS agrees on it.
+// As with every client in Go, a request is sent again where a connection that
+// had been used before closes without an answer: that takes longer, and is no
+// error.
 type httpVerify struct {
 	target    *url.URL
 	bearers   []string // what Authorization says
@@ -145,13 +148,13 @@ func (h *httpVerify) probe(ctx context.Context) error {
 }
 
 // Operation implements [bench.Scenario].
-func (h *httpVerify) Operation(worker, _ int) (bench.Operation, error) {
+func (h *httpVerify) Operation(worker, workers int) (bench.Operation, error) {
 	w, err := h.workers.get(worker, func() (*httpWorker, error) {
 		all := make([]uint32, len(h.bearers))
 		for i := range all {
 			all[i] = uint32(i)
 		}
-		return newHTTPWorker(h, &cursor{order: h.draws.order(worker, all)}), nil
+		return newHTTPWorker(h, &cursor{order: h.draws.order(worker, workers, all)}), nil
 	})
 	if err != nil {
 		return nil, err

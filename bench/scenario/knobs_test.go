@@ -114,10 +114,10 @@ func TestUnreachableRedis(t *testing.T) {
 func TestSetUpTakesOfTheLifetime(t *testing.T) {
 	t.Parallel()
 	k := small(nil, "")
-	k.Lifetime, k.Runs = 10*time.Second, 9*time.Second
+	k.Lifetime, k.Runs = time.Hour, 50*time.Minute
 	s := openStand(t, []string{"signature"}, k)
 	minted := s.population.expiresAt.Add(-k.Lifetime)
 	assert.NoError(t, s.outlives(minted))
-	assert.NoError(t, s.outlives(minted.Add(time.Second)))
-	assert.ErrorIs(t, s.outlives(minted.Add(time.Second+1)), ErrKnob)
+	assert.NoError(t, s.outlives(minted.Add(10*time.Minute)))
+	assert.ErrorIs(t, s.outlives(minted.Add(10*time.Minute+1)), ErrKnob)
 }

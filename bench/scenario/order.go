@@ -14,15 +14,15 @@ const (
 	minPicks   = 1 << 12
 )
 
-// order is the tokens that a worker asks about, drawn from some of the
-// population by their popularity. The first of them are the most popular.
-func (p *population) order(worker int, of []uint32) []uint32 {
+// order is the tokens that one worker of several asks about, drawn from some of
+// the population by their popularity. The first of them are the most popular.
+func (p *population) order(worker, workers int, of []uint32) []uint32 {
 	from := rand.New(stream(p.seed, "order", worker))
 	draw := func() uint64 { return from.Uint64N(uint64(len(of))) }
 	if p.zipf > 1 && len(of) > 1 {
 		draw = rand.NewZipf(from, p.zipf, 1, uint64(len(of)-1)).Uint64
 	}
-	picks := make([]uint32, min(maxPicks, max(minPicks, totalPicks/p.concurrent)))
+	picks := make([]uint32, min(maxPicks, max(minPicks, totalPicks/max(p.concurrent, workers))))
 	for i := range picks {
 		picks[i] = of[draw()]
 	}

@@ -29,7 +29,7 @@ func workloadOf(t *testing.T, seed uint64) workload {
 	require.NoError(t, k.complete())
 	p, err := newPopulation(k, time.Now())
 	require.NoError(t, err)
-	w := workload{revoked: p.revoked, order: p.order(1, p.everyone()), fresh: newIDs(stream(seed, "revoke", 1), 3)}
+	w := workload{revoked: p.revoked, order: p.order(1, 2, p.everyone()), fresh: newIDs(stream(seed, "revoke", 1), 3)}
 	for _, token := range p.tokens {
 		w.ids = append(w.ids, token.known.ID)
 		w.sessions = append(w.sessions, token.known.Session)
@@ -97,7 +97,7 @@ func TestPopularity(t *testing.T) {
 		require.NoError(t, k.complete())
 		p, err := newPopulation(k, time.Now())
 		require.NoError(t, err)
-		order, first := p.order(0, p.everyone()), 0
+		order, first := p.order(0, 1, p.everyone()), 0
 		for _, pick := range order {
 			if pick == 0 {
 				first++
@@ -156,8 +156,9 @@ func TestWorkersHaveOrdersOfTheirOwn(t *testing.T) {
 	require.NoError(t, k.complete())
 	p, err := newPopulation(k, time.Now())
 	require.NoError(t, err)
-	assert.NotEqual(t, p.order(0, p.everyone()), p.order(1, p.everyone()))
-	for _, pick := range p.order(0, p.revoked) {
+	assert.NotEqual(t, p.order(0, 2, p.everyone()), p.order(1, 2, p.everyone()))
+	assert.Equal(t, minPicks, len(p.order(0, 4096, p.everyone())), "of more workers than were announced, too, all orders together stay small")
+	for _, pick := range p.order(0, 1, p.revoked) {
 		assert.True(t, p.tokens[pick].revoked)
 	}
 	at := cursor{order: []uint32{4, 2}}

@@ -50,7 +50,7 @@ func newForge(t *testing.T) forge {
 // claims is a good payload, but for the members that changes replace.
 func (f forge) claims(changes string) string {
 	return fmt.Sprintf(`{"iss":"%s","aud":"rescind","sub":"alice","jti":"one","iat":%d,"exp":%d%s}`,
-		testIssuer, f.now.Unix(), f.now.Add(time.Minute).Unix(), changes)
+		testIssuer, f.now.Unix(), f.now.Add(time.Hour).Unix(), changes)
 }
 
 // signed is a genuine token with these claims.
@@ -82,7 +82,7 @@ func TestBadTokens(t *testing.T) {
 	head, payload, _ := strings.Cut(good, ".")
 	payload, signature, _ := strings.Cut(payload, ".")
 	replaced := func(from, to string) string { return strings.Replace(f.claims(""), from, to, 1) }
-	exp := fmt.Sprintf(`"exp":%d`, f.now.Add(time.Minute).Unix())
+	exp := fmt.Sprintf(`"exp":%d`, f.now.Add(time.Hour).Unix())
 	claims := func(claims string) string { return f.signed(t, "at+jwt", claims) }
 	keyed := func(members string) string {
 		return headed(good, fmt.Sprintf(`{"alg":"ES256","typ":"at+jwt","kid":"%s"%s}`, kid, members))
@@ -138,7 +138,7 @@ func TestBadTokens(t *testing.T) {
 		{"exp that overflows", claims(replaced(exp, `"exp":18446744073709552`)), exitRefused, verifier.ErrLifetime.Error()},
 		{"exp a century ahead", claims(replaced(exp, `"exp":4950000000`)), exitRefused, verifier.ErrLifetime.Error()},
 		{"expired", claims(strings.NewReplacer(exp, `"exp":1700000060`, fmt.Sprintf(`"iat":%d`, f.now.Unix()), `"iat":1700000000`).Replace(f.claims(""))), exitRefused, verifier.ErrExpired.Error()},
-		{"nbf ahead", claims(f.claims(fmt.Sprintf(`,"nbf":%d`, f.now.Add(time.Hour).Unix()))), exitRefused, verifier.ErrNotYetValid.Error()},
+		{"nbf ahead", claims(f.claims(fmt.Sprintf(`,"nbf":%d`, f.now.Add(30*time.Minute).Unix()))), exitRefused, verifier.ErrNotYetValid.Error()},
 		{"another issuer", claims(replaced(testIssuer, "https://other.test")), exitRefused, verifier.ErrIssuer.Error()},
 		{"another audience", claims(replaced(`"aud":"rescind"`, `"aud":"other"`)), exitRefused, verifier.ErrAudience.Error()},
 		{"a refresh token", f.signed(t, "rt+jwt", f.claims("")), exitRefused, verifier.ErrType.Error()},

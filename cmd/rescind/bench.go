@@ -59,6 +59,8 @@ func benchTrouble(err error) error {
 		return wrong.hint("rescind bench run --out writes such files; this one was changed, or is another")
 	case errors.Is(err, bench.ErrDifferent):
 		return wrong.hint("both have to be runs of one command on one machine: rescind bench report shows them side by side")
+	case errors.Is(err, scenario.ErrRefused) && !refusesTokens(err):
+		return wrong.hint("is it the path that checks tokens? that of rescind serve is /v1/verify")
 	case errors.Is(err, scenario.ErrRefused):
 		return wrong.hint("the tokens have to be alive, and good at that URL: --token-file, or --keys, --issuer and --audience")
 	case errors.Is(err, scenario.ErrUnreachable):
@@ -71,4 +73,11 @@ func benchTrouble(err error) error {
 		return wrong
 	}
 	return err
+}
+
+// refusesTokens tells a server that refuses tokens from one that knows nothing
+// of them.
+func refusesTokens(err error) bool {
+	var answer bench.Classed
+	return errors.As(err, &answer) && (answer.Class() == "http_401" || answer.Class() == "http_403")
 }

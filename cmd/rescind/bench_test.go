@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -212,6 +213,27 @@ func FuzzTokenFile(f *testing.F) {
 	})
 }
 
+// Ctrl-C ends a command that waits for somebody to write to a pipe.
+func TestPipeWithoutWriter(t *testing.T) {
+	t.Parallel()
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
+	t.Cleanup(func() { // lets both openings go
+		f, err := os.OpenFile(pipe, os.O_RDWR, 0)
+		require.NoError(t, err)
+		require.NoError(t, f.Close())
+	})
+	ctx, interrupt := context.WithCancel(t.Context())
+	interrupt()
+	c := new(call)
+	_, err := c.readResult(ctx, pipe)
+	assert.ErrorIs(t, err, errInterrupted)
+	assert.Equal(t, exitCannotTell, exitCode(err))
+	_, err = c.readTokens(ctx, pipe)
+	assert.ErrorIs(t, err, errInterrupted)
+	assert.Equal(t, exitCannotTell, exitCode(err))
+}
+
 // The live line fits the terminal, the last column left free.
 func TestLiveLineFits(t *testing.T) {
 	t.Parallel()
@@ -282,10 +304,10 @@ func TestJudge(t *testing.T) {
 		{[]bench.Difference{slow, vague, alike}, "", exitDone, `^$`},
 		{[]bench.Difference{slow}, "p99=2ms p50=1ns", exitCannotTell, `^unclear: neither run has figures of p50, limit p50=1ns\n$`},
 		{[]bench.Difference{alike}, "p50=+10%", exitDone, `^$`},
-		{[]bench.Difference{slow, alike}, "p99=+10%", exitRefused, `^exceeded: verify@64 p99 1.5ms, was 1ms: \+50.0% \(\+40.0% to \+60.0%\), limit p99=\+10%\n$`},
+		{[]bench.Difference{slow, alike}, "p99=+10%", exitRefused, `^exceeded: verify@64 p99 1.5ms, was 1ms; slice by slice \+50.0% \(\+40.0% to \+60.0%\), limit p99=\+10%\n$`},
 		{[]bench.Difference{vague}, "p99=+10%", exitCannotTell, `^unclear: verify@64 p99 1.2ms`},
 		{[]bench.Difference{vague, slow}, "p99=+10%", exitRefused, `^unclear: .*\nexceeded: .*\n$`},
-		{[]bench.Difference{difference("rate", 1000, 500, 0.4, 0.6)}, "rate=-10%", exitRefused, `^exceeded: verify@64 rate 500/s, was 1,000/s: -50.0%`},
+		{[]bench.Difference{difference("rate", 1000, 500, 0.4, 0.6)}, "rate=-10%", exitRefused, `^exceeded: verify@64 rate 500/s, was 1,000/s; slice by slice -50.0%`},
 	} {
 		var stderr bytes.Buffer
 		c := &call{streams: streams{stderr: &stderr}}

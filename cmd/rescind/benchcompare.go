@@ -81,13 +81,14 @@ func (c *call) judge(differences []bench.Difference, texts []string, limits []be
 	return nil
 }
 
-// changed words a difference: "p99 3.1ms, was 2.8ms: +10.7% (+4.0% to +18.2%)".
+// changed words a difference: "p99 3.1ms, was 2.8ms; slice by slice +10.7% (+4.0%
+// to +18.2%)". The two figures are of whole runs, and may be further apart.
 func changed(d bench.Difference) string {
 	text := fmt.Sprintf("%s %s, was %s", d.Metric, figure(d.Metric, d.New), figure(d.Metric, d.Old))
 	if math.IsNaN(d.Ratio.Center) {
 		return text
 	}
-	text += ": " + change(d.Ratio.Center)
+	text += "; slice by slice " + change(d.Ratio.Center)
 	if math.IsNaN(d.Ratio.Low) {
 		return text
 	}

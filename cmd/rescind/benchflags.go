@@ -6,7 +6,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -82,10 +81,11 @@ func declareBench(fs *pflag.FlagSet) *benchFlags {
 
 // settle refuses what cannot be meant, and fills in what the run decides.
 func (f *benchFlags) settle(scenarios []string) error {
-	for _, raw := range append([]string{f.serverCPU}, f.urls...) {
-		if err := refuseSecretURL(raw); err != nil {
-			return err
-		}
+	if err := f.checkURLs(); err != nil {
+		return err
+	}
+	if f.out == "-" {
+		return usageError("--out -: want the name of a file").hint("--json writes the result to standard output")
 	}
 	if !f.set.Changed("seed") {
 		f.seed = uint64(rand.Uint32()) // short enough to be typed again
@@ -103,19 +103,35 @@ func (f *benchFlags) contenders(scenarios []string) int {
 	return len(scenarios) + max(0, len(f.urls)-1) // each URL is one
 }
 
+// checkURLs refuses URLs that cannot be asked, or that say too much.
+func (f *benchFlags) checkURLs() error {
+	for _, raw := range f.urls {
+		u, err := url.Parse(raw)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.Fragment != "" {
+			// It may hold a secret wherever it is wrong: it is not shown.
+			return usageError("--url: want http:// or https://, a host, and no fragment").
+				hint("such as --url http://127.0.0.1:8080/v1/verify")
+		}
+		if err := refuseSecretURL("--url", raw); err != nil {
+			return err
+		}
+	}
+	return refuseSecretURL("--server-cpu", f.serverCPU)
+}
+
 // refuseSecretURL refuses a URL that would carry a secret into a file of
 // results.
-func refuseSecretURL(raw string) error {
+func refuseSecretURL(flag, raw string) error {
 	u, err := url.Parse(raw)
 	if err != nil {
-		return usageError("a URL cannot be parsed") // its error would echo it
+		return usageError("%s: the URL cannot be parsed", flag) // its error would echo it
 	}
 	secret := u.User != nil
 	for _, values := range u.Query() {
 		secret = secret || slices.ContainsFunc(values, looksLikeToken)
 	}
 	if secret {
-		return usageError("a URL with a user, a password or a token in it").
+		return usageError("%s: a URL with a user, a password or a token in it", flag).
 			hint("tokens come from --token-file; what else the server wants to know has no place on a command line")
 	}
 	return nil
@@ -144,7 +160,10 @@ func (c *call) knobs(ctx context.Context, f *benchFlags) (scenario.Knobs, error)
 		URLs: f.urls, KeysDir: c.keys, Issuer: c.issuer, Audience: c.audience, ServerCPU: f.serverCPU,
 		Concurrent: slices.Max(append(f.concurrency, 1)), Runs: f.length(c.args),
 	}
-	var err error
+	err := c.checkSigner(f)
+	if err != nil {
+		return k, err
+	}
 	if k.RawTokens, err = c.readTokens(ctx, f.tokenFile); err != nil || c.redis == "" {
 		return k, err
 	}
@@ -156,6 +175,20 @@ func (c *call) knobs(ctx context.Context, f *benchFlags) (scenario.Knobs, error)
 	return k, err
 }
 
+// checkSigner refuses a run on a server for which there are no tokens: without
+// a file of them they are signed with its keys.
+func (c *call) checkSigner(f *benchFlags) error {
+	if f.urls == nil || f.tokenFile != "" {
+		return nil
+	}
+	if c.keys == "" || c.issuer == "" {
+		return usageError("http-verify has no tokens to ask about").
+			hint("--token-file FILE has some, one a line; or --keys DIR and --issuer URL are the server's own, and sign them")
+	}
+	_, err := c.openKeys()
+	return err
+}
+
 // readTokens reads a file with one token a line, or standard input for "-".
 func (c *call) readTokens(ctx context.Context, path string) ([]string, error) {
 	if path == "" {
@@ -163,8 +196,11 @@ func (c *call) readTokens(ctx context.Context, path string) ([]string, error) {
 	}
 	in := c.stdin
 	if path != "-" {
-		f, err := os.Open(path)
-		if err != nil {
+		f, err := openFile(ctx, path)
+		switch {
+		case errors.Is(err, errInterrupted):
+			return nil, cannotTell("reading the tokens: %w", err)
+		case err != nil:
 			return nil, usageError("--token-file: %w", err)
 		}
 		defer f.Close()

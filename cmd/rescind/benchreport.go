@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -66,28 +67,71 @@ func (c *call) printReport(format, series string, runs []*bench.Results) error {
 	return benchreport.Table(c.stdout, runs...)
 }
 
-// writePage writes the page of HTML whole or not at all.
+// writePage writes the page of HTML.
 func (c *call) writePage(path string, force bool, runs []*bench.Results) error {
+	replace, err := c.mayReplace(path, force)
+	if err != nil {
+		return err
+	}
 	var page bytes.Buffer
 	if err := benchreport.HTML(&page, runs...); err != nil {
 		return err
 	}
-	how := os.O_WRONLY | os.O_CREATE | os.O_EXCL
-	if force {
-		how = os.O_WRONLY | os.O_CREATE | os.O_TRUNC
-	}
-	file, err := os.OpenFile(path, how, 0o644)
-	switch {
-	case errors.Is(err, os.ErrExist):
-		return usageError("--html: %s exists", path).hint("name another file, or overwrite it with --force")
-	case err != nil:
-		return usageError("--html: %w", err)
-	}
-	_, err = file.Write(page.Bytes())
-	if err := errors.Join(err, file.Close()); err != nil {
-		return refused("--html: %w", errors.Join(err, os.Remove(path)))
+	if err := writeWhole(path, replace, page.Bytes()); err != nil {
+		return onFile("--html: %w", err)
 	}
 	c.say("wrote %s", path)
+	return nil
+}
+
+// mayReplace says whether there is a file in the page's place that it takes
+// over: with force, and never one of the results that are shown, which nobody
+// could measure again, or a device.
+func (c *call) mayReplace(path string, force bool) (bool, error) {
+	if path == "-" {
+		return false, usageError("--html -: want the name of a file").hint("such as --html report.html")
+	}
+	there, err := os.Stat(path)
+	if err != nil { // writing will say what is wrong
+		return false, nil
+	}
+	for _, input := range c.args {
+		if in, err := os.Stat(input); err == nil && os.SameFile(in, there) {
+			return false, usageError("--html: %s is the result that is to be shown", path).hint("name another file")
+		}
+	}
+	switch {
+	case !there.Mode().IsRegular():
+		return false, usageError("--html: %s exists, and is no file", path).hint("name another one")
+	case !force:
+		return false, usageError("--html: %s exists", path).hint("name another file, or overwrite it with --force")
+	}
+	return true, nil
+}
+
+// writeWhole writes a file whole or not at all: what it replaces stays until
+// then.
+func writeWhole(path string, replace bool, data []byte) error {
+	target := path
+	if replace {
+		resolved, err := filepath.EvalSymlinks(path)
+		if err != nil {
+			return err
+		}
+		path, target = fmt.Sprintf("%s.%d.new", resolved, os.Getpid()), resolved
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return usageError("%w", err)
+	}
+	_, err = file.Write(data)
+	err = errors.Join(err, file.Close())
+	if err == nil && replace {
+		err = os.Rename(path, target)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(path))
+	}
 	return nil
 }
 
@@ -132,12 +176,23 @@ func (c *call) readResults(ctx context.Context, paths []string) ([]*bench.Result
 	return runs, nil
 }
 
+// openFile opens a file to read, but ends with ctx: a named pipe waits for
+// somebody who writes.
+func openFile(ctx context.Context, path string) (*os.File, error) {
+	return untilDone(ctx, func() (*os.File, error) { return os.Open(path) })
+}
+
 func (c *call) readResult(ctx context.Context, path string) (*bench.Results, error) {
 	in := c.stdin
 	if path != "-" {
-		f, err := os.Open(path)
-		if err != nil {
+		f, err := openFile(ctx, path)
+		switch {
+		case errors.Is(err, errInterrupted):
+			return nil, cannotTell("reading %s: %w", path, err)
+		case errors.Is(err, os.ErrNotExist):
 			return nil, usageError("%w", err).hint("rescind bench run --out FILE writes one")
+		case err != nil:
+			return nil, usageError("%w", err)
 		}
 		defer f.Close()
 		in = f

@@ -70,7 +70,11 @@ func (m *measurement) run(ctx context.Context) (err error) {
 	}
 	defer func() {
 		m.watch.clear()
-		err = cleaned(err, stand.Close(), stand.Redis()["prefix"])
+		prefix := stand.Redis()["prefix"]
+		if ctx.Err() != nil && prefix != "" && !m.c.json {
+			m.c.say("removing the keys under %s:* (another Ctrl-C would leave them there)", prefix)
+		}
+		err = cleaned(err, stand.Close(), prefix)
 	}()
 	header, err := m.header(ctx, stand)
 	if err != nil {
@@ -136,10 +140,10 @@ func (m *measurement) stages(ctx context.Context, stand *scenario.Stand) error {
 // end writes how the run ended, and words an interruption.
 func (m *measurement) end(notes []string, err error) error {
 	end := bench.End{Complete: err == nil, Notes: notes}
-	switch last := m.watch.last; {
+	switch {
 	case errors.Is(err, bench.ErrInterrupted), errors.Is(err, context.Canceled):
-		err = cannotTell("interrupted after %s of %s",
-			formatDuration(last.Done.Round(100*time.Millisecond)), formatDuration((last.Done + last.Left).Round(100*time.Millisecond)))
+		err = cannotTell("interrupted after %s of %s", // of which nothing was told yet in the first moments
+			formatDuration(m.watch.last.Done.Round(100*time.Millisecond)), formatDuration(m.flags.length(m.c.args)))
 	case err != nil:
 		err = benchTrouble(err)
 	}
