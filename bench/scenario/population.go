@@ -223,19 +223,20 @@ func (p *population) verifier(list verifier.Denylist) (*verifier.Verifier, error
 
 // entries are those that deny the population's revoked tokens, and others
 // about tokens that nobody sends, in batches: a denylist is never as small as
-// what is asked about. Each seed has its own.
+// what is asked about. They expire one second after the other, within an hour,
+// as those do that were revoked over a time. Each seed has its own.
 func (p *population) entries(others int) func(yield func([]denylist.Entry) bool) {
 	return func(yield func([]denylist.Entry) bool) {
 		ids := stream(p.seed, "entries", 0)
 		batch := make([]denylist.Entry, 0, maxBatch)
 		for n := range len(p.revoked) + others {
-			jti := ""
+			jti, until := "", p.expiresAt
 			if n < len(p.revoked) {
 				jti = p.tokens[p.revoked[n]].known.ID
 			} else {
-				jti = newIDs(ids, 1)[0]
+				jti, until = newIDs(ids, 1)[0], until.Add(time.Duration(n%3600)*time.Second)
 			}
-			batch = append(batch, denylist.TokenEntry(issuer, jti, p.expiresAt))
+			batch = append(batch, denylist.TokenEntry(issuer, jti, until))
 			if len(batch) == maxBatch || n == len(p.revoked)+others-1 {
 				if !yield(slices.Clone(batch)) {
 					return
