@@ -110,7 +110,7 @@ func (k keys) issuer(name string) *issuerKeys {
 // places are those of the entries that may deny t, from the narrowest; nobody
 // writes to them. A prepared token keeps them for the store that asked last.
 func (k keys) places(t Token) []place {
-	if !t.prepared.of(t) {
+	if !t.prepared.of(&t) {
 		return k.build(t)
 	}
 	if kept := t.prepared.kept.Load(); kept != nil && kept.store == k.last {

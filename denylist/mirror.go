@@ -45,6 +45,23 @@ type mirrorView struct {
 	table *mirrorTable
 	since time.Time
 	marks marks
+
+	second int64 // since's, on the wall clock
+	nano   int
+}
+
+// newMirrorView is a view of a table that is complete as of an instant.
+func newMirrorView(table *mirrorTable, since time.Time, at marks) *mirrorView {
+	return &mirrorView{table: table, since: since, second: since.Unix(), nano: since.Nanosecond(), marks: at}
+}
+
+// fresh is fresh of since, as every check asks for it: what elapsed would do to
+// since each time has been done.
+func (v *mirrorView) fresh(now time.Time, most time.Duration) bool {
+	const far = 1 << 32 // seconds, which are no overflow
+	seconds := min(max(now.Unix()-v.second, -far), far)
+	wall := time.Duration(seconds)*time.Second + time.Duration(now.Nanosecond()-v.nano)
+	return notOlder(max(now.Sub(v.since), wall), most)
 }
 
 var (

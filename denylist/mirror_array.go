@@ -41,6 +41,7 @@ const (
 	// first of a line: most end in that line, so a look costs one cache miss,
 	// and another for what a key that is found says.
 	lineSlots = 4
+	lineWords = 2 * lineSlots
 )
 
 // inEffect is the effective-from of a rotated half that already denies.
@@ -92,8 +93,7 @@ func slotWords(slots int) int { return (5*slots + 1) / 2 }
 // find returns the slot of a key, or the empty slot where a search for it ends.
 // There is always one: arrays are never filled.
 func (a *mirrorArray) find(k slotKey, place uint64) (slot uint64, found bool) {
-	line, _ := bits.Mul64(place, a.slots/lineSlots)
-	slot = line * lineSlots
+	slot = a.line(place) * lineSlots
 	for {
 		// A writer stores the first word of a key last.
 		switch atomic.LoadUint64(&a.words[2*slot]) {
@@ -107,6 +107,42 @@ func (a *mirrorArray) find(k slotKey, place uint64) (slot uint64, found bool) {
 		if slot++; slot == a.slots {
 			slot = 0
 		}
+	}
+}
+
+// line is the line in which the search for a place begins.
+func (a *mirrorArray) line(place uint64) uint64 {
+	line, _ := bits.Mul64(place, a.slots/lineSlots)
+	return line
+}
+
+// search is a search for a key that has begun.
+type search struct {
+	array *mirrorArray
+	key   slotKey
+	line  uint64
+	first uint64 // the first word of the first key in the line
+}
+
+// ends reports whether the search ends at an empty slot, line by line: a line
+// is filled from its first slot, so that one whose last is empty ends it, and
+// how many are filled makes no branch that a processor would have to guess.
+// False: there may be something.
+func (s *search) ends() bool {
+	first, a := s.first, s.key.a
+	for line := s.line; ; {
+		words := (*[lineWords]uint64)(s.array.words[line*lineWords:])
+		last := atomic.LoadUint64(&words[6])
+		if first == a || atomic.LoadUint64(&words[2]) == a || atomic.LoadUint64(&words[4]) == a || last == a {
+			return false
+		}
+		if last == 0 {
+			return true
+		}
+		if line++; line == s.array.slots/lineSlots {
+			line = 0
+		}
+		first = atomic.LoadUint64(&s.array.words[line*lineWords])
 	}
 }
 

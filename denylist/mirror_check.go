@@ -20,14 +20,18 @@ func (m *Mirror) Check(ctx context.Context, t Token) error {
 	}
 	m.counters.asked.Add(1)
 	begun := m.notes.begin()
-	found, err := m.check(ctx, t)
-	if g.ask && g.view != nil {
-		m.note(g.view.table, found, begun)
-	}
-	if err != nil || g.doubt == nil || g.view == nil || g.ask && g.doubt.among(found) {
+	entries, err := m.check(ctx, t)
+	f := g.found
+	if f == nil || g.view == nil {
 		return err
 	}
-	return m.remember(ctx, g)
+	if f.ask {
+		m.note(g.view.table, entries, begun)
+	}
+	if err != nil || f.doubt == nil || f.ask && f.doubt.among(entries) {
+		return err
+	}
+	return m.remember(ctx, g.view, f.doubt)
 }
 
 // among reports whether an entry is one of those that were found for the token.
@@ -38,14 +42,14 @@ func (e *RevokedError) among(found []Entry) bool {
 // remember decides where Redis denies nothing, and the mirror knows an entry but
 // is too old to be sure of it, or does not know what it denies. The entry may
 // have been reinstated since. Or Redis has forgotten it, with all the rest.
-func (m *Mirror) remember(ctx context.Context, g Glance) error {
+func (m *Mirror) remember(ctx context.Context, view *mirrorView, doubt *RevokedError) error {
 	now, err := m.newest(ctx)
 	if err != nil {
 		return err
 	}
-	for p, at := range g.view.marks {
+	for p, at := range view.marks {
 		if at.epoch != "" && (now[p].epoch != at.epoch || now[p].seq < at.seq) {
-			return g.doubt
+			return doubt
 		}
 	}
 	return nil
@@ -60,14 +64,19 @@ const expiryError = 1000
 type Glance struct {
 	mirror *Mirror
 	view   *mirrorView
+	found  *found // nil: nothing, which is all that most checks have to carry
+	stripe uint8
+}
+
+// found is what there is of a token's entries.
+type found struct {
 	denial error         // by an entry
 	from   int64         // when that begins to deny, on Redis's clock; 0: it does
 	until  int64         // when it may be over
 	doubt  *RevokedError // an entry that there was, which Redis has to be asked about
 
-	sure   bool // the denial holds, however old the view is
-	ask    bool // an entry that has to be asked about
-	stripe uint8
+	sure bool // the denial holds, however old the view is
+	ask  bool // an entry that has to be asked about
 }
 
 // Glance reads the stamp and then the table. What this process wrote is looked
@@ -76,69 +85,96 @@ func (m *Mirror) Glance(t Token) Glance {
 	if m.opts.Shadow > 0 && rand.IntN(m.opts.Shadow) == 0 {
 		m.shadow(t)
 	}
-	return m.glance(t)
+	return m.glance(&t)
 }
 
 // glance is Glance, of which no shadow falls.
-func (m *Mirror) glance(t Token) Glance {
-	if !t.prepared.of(t) && t.validate() != nil {
+func (m *Mirror) glance(t *Token) Glance {
+	if t.prepared.of(t) {
+		return m.glanceNamed(t, &t.prepared.digests)
+	}
+	if t.validate() != nil {
 		return Glance{}
 	}
 	names := t.digests(m.keys)
+	return m.glanceNamed(t, &names)
+}
+
+// glanceNamed is glance of a token whose digests are known. Most tokens have no
+// entry anywhere; of those that may have one, more is found out in its own time.
+func (m *Mirror) glanceNamed(t *Token, names *digests) Glance {
 	g := Glance{mirror: m, stripe: names[ScopeToken][0] % counterStripes}
-	login, heard := millis(t.Login), m.heard.Load()
-	if !m.pending.empty() && m.glanceAttempts(&g, t) {
-		return g
+	if m.pending.empty() && m.own.size.Load() == 0 {
+		g.view = m.view.Load()
+		// Former tables last: a table becomes one before another view is there.
+		if g.view != nil && g.view.table.lacks(names, t.scopes()) && m.former.Load() == nil {
+			return g
+		}
 	}
-	if m.own.size.Load() > 0 && m.glanceOwn(&g, t, &names, login, heard) {
-		return g
-	}
-	g.view = m.view.Load()
-	if g.view != nil {
-		g.look(g.view.table, t, &names, login, heard)
-	}
-	if former := m.former.Load(); former != nil && !g.sure {
-		g.lookBack(former, t, &names, login, heard)
+	var f found
+	g.view = m.find(t, names, &f)
+	if f != (found{}) {
+		kept := f // so that only what was found costs an allocation
+		g.found = &kept
 	}
 	return g
 }
 
+// find finds what there is of a token, and returns the view that it looked at.
+func (m *Mirror) find(t *Token, names *digests, f *found) *mirrorView {
+	login, heard := millis(t.Login), m.heard.Load()
+	if !m.pending.empty() && m.findAttempts(t, f) {
+		return nil
+	}
+	if m.own.size.Load() > 0 && m.findOwn(t, names, f, login, heard) {
+		return m.view.Load() // by which an own denial stands or is asked about
+	}
+	view := m.view.Load()
+	if view != nil {
+		f.look(view.table, t, names, login, heard)
+	}
+	if former := m.former.Load(); former != nil {
+		f.lookBack(former, t, names, login, heard)
+	}
+	return view
+}
+
 // look looks for the entries of a token in a table, from the narrowest. One
 // that denies it is enough.
-func (g *Glance) look(table *mirrorTable, t Token, names *digests, login, heard int64) {
-	has := [...]bool{ScopeToken: true, ScopeSession: t.Session != "", ScopeSubject: t.Subject != "", ScopeIssuer: true}
+func (f *found) look(table *mirrorTable, t *Token, names *digests, login, heard int64) {
+	has := t.scopes()
 	for s := ScopeToken; s <= ScopeIssuer; s++ {
-		if !has[s] {
+		if !has.has(s) {
 			continue
 		}
 		h := table.look(mirrorKey{scope: s, digest: names[s]})
-		if h.found() && g.add(t, s, h, login, heard) {
+		if h.found() && f.add(t, s, h, login, heard) {
 			return
 		}
 	}
 }
 
 // add adds an entry of the token's, and reports whether it denies it at once.
-func (g *Glance) add(t Token, s Scope, h mirrorHit, login, heard int64) bool {
+func (f *found) add(t *Token, s Scope, h mirrorHit, login, heard int64) bool {
 	switch {
 	case h.expires <= heard:
 		return false
 	case h.denies(login, heard):
-		g.doubt = denialBy(t, s, h)
-		g.denial, g.from, g.until = g.doubt, 0, h.expires-expiryError
+		f.doubt = denialBy(t, s, h)
+		f.denial, f.from, f.until = f.doubt, 0, h.expires-expiryError
 		return true
 	}
-	if h.rotated && (g.denial == nil || h.effective < g.from) {
-		g.denial, g.from, g.until = denialBy(t, s, h), h.effective, h.expires-expiryError
+	if h.rotated && (f.denial == nil || h.effective < f.from) {
+		f.denial, f.from, f.until = denialBy(t, s, h), h.effective, h.expires-expiryError
 	}
 	if h.unresolved {
-		g.ask, g.doubt = true, denialBy(t, s, h)
+		f.ask, f.doubt = true, denialBy(t, s, h)
 	}
 	return false
 }
 
 // denialBy is what is known of an entry that denies a token.
-func denialBy(t Token, s Scope, h mirrorHit) *RevokedError {
+func denialBy(t *Token, s Scope, h mirrorHit) *RevokedError {
 	e := Entry{Scope: s, Issuer: t.Issuer, ExpiresAt: atMillis(h.expires)}
 	if s != ScopeIssuer {
 		e.ID = t.ids()[s]
@@ -155,22 +191,22 @@ func denialBy(t Token, s Scope, h mirrorHit) *RevokedError {
 	return &RevokedError{Entry: e}
 }
 
-// glanceAttempts looks at what this process tries to revoke (R16), and reports
+// findAttempts finds what this process tries to revoke (R16), and reports
 // whether that is all there is to say.
-func (m *Mirror) glanceAttempts(g *Glance, t Token) bool {
-	err := m.attempted(m.keys.places(t), t)
+func (m *Mirror) findAttempts(t *Token, f *found) bool {
+	err := m.attempted(m.keys.places(*t), *t)
 	switch {
 	case errors.Is(err, ErrRevoked):
-		g.denial, g.sure = err, true
+		f.denial, f.sure = err, true
 	case err != nil:
-		g.ask = true // Check says so too
+		f.ask = true // Check says so too
 	}
 	return err != nil
 }
 
-// glanceOwn looks at what this process has written, and reports whether that is
-// all there is to say.
-func (m *Mirror) glanceOwn(g *Glance, t Token, names *digests, login, heard int64) bool {
+// findOwn finds what this process has written, and reports whether that is all
+// there is to say.
+func (m *Mirror) findOwn(t *Token, names *digests, f *found, login, heard int64) bool {
 	var room [ScopeIssuer]mirrorKey
 	keys := append(room[:0], mirrorKey{ScopeToken, names[ScopeToken]}, mirrorKey{ScopeIssuer, names[ScopeIssuer]})
 	if t.Session != "" {
@@ -179,37 +215,51 @@ func (m *Mirror) glanceOwn(g *Glance, t Token, names *digests, login, heard int6
 	if t.Subject != "" {
 		keys = append(keys, mirrorKey{ScopeSubject, names[ScopeSubject]})
 	}
-	g.ask = m.own.look(keys, func(s Scope, h mirrorHit) { g.add(t, s, h, login, heard) })
-	if g.ask {
-		g.denial, g.from = nil, 0
+	f.ask = m.own.look(keys, func(s Scope, h mirrorHit) { f.add(t, s, h, login, heard) })
+	if f.ask {
+		f.denial, f.from = nil, 0
 	}
-	g.view = m.view.Load() // by which an own denial stands or is asked about
-	return g.ask || g.denial != nil && g.from == 0
+	return f.ask || f.denial != nil && f.from == 0
 }
 
 // Verdict is what the mirror says at an instant that was read after Glance
 // returned: nil, an error wrapping ErrRevoked, or not known, in which case Check
 // has to be asked. now must come from time.Now, or from the mirror's own Now.
 func (g Glance) Verdict(now time.Time) (err error, known bool) {
-	m := g.mirror
-	if m == nil || !g.sure && (g.view == nil || !fresh(g.view.since, now, m.opts.MaxStaleness)) {
+	if g.mirror == nil {
 		return nil, false
 	}
-	switch {
-	case g.sure:
-		err = g.denial
-	case g.ask && (g.denial == nil || g.from != 0):
-		return nil, false
-	case g.denial != nil:
-		redis, measured := m.clock.when(now)
-		if millis(redis) >= g.until || g.from != 0 && !measured {
+	if g.found == nil || !g.found.sure {
+		if g.view == nil || !g.view.fresh(now, g.mirror.opts.MaxStaleness) {
 			return nil, false
 		}
-		if millis(redis) >= g.from {
-			err = g.denial
+	}
+	if g.found != nil {
+		if err, known = g.found.verdict(g.mirror, now); !known {
+			return nil, false
 		}
 	}
-	m.counters.answered[g.stripe].Add(1)
+	g.mirror.counters.answered[g.stripe].Add(1)
+	return err, true
+}
+
+// verdict is what was found at an instant.
+func (f *found) verdict(m *Mirror, now time.Time) (err error, known bool) {
+	switch {
+	case f.sure:
+		return f.denial, true
+	case f.ask && (f.denial == nil || f.from != 0):
+		return nil, false
+	case f.denial == nil:
+		return nil, true
+	}
+	redis, measured := m.clock.when(now)
+	if millis(redis) >= f.until || f.from != 0 && !measured {
+		return nil, false
+	}
+	if millis(redis) >= f.from {
+		err = f.denial
+	}
 	return err, true
 }
 

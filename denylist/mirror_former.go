@@ -60,7 +60,7 @@ func (m *Mirror) purgeFormer() {
 // lookBack looks for what former tables deny. Nobody can be asked about an
 // entry that was unresolved, nor will more be heard of one that was not yet in
 // effect: both deny.
-func (g *Glance) lookBack(former *formerList, t Token, names *digests, login, heard int64) {
+func (f *found) lookBack(former *formerList, t *Token, names *digests, login, heard int64) {
 	for _, table := range *former {
 		for s := ScopeToken; s <= ScopeIssuer; s++ {
 			if s != ScopeIssuer && t.ids()[s] == "" {
@@ -68,7 +68,7 @@ func (g *Glance) lookBack(former *formerList, t Token, names *digests, login, he
 			}
 			h := table.look(mirrorKey{scope: s, digest: names[s]})
 			if h.found() && h.expires > heard && (h.unresolved || h.rotated || h.revoked && login <= h.cutoff) {
-				g.denial, g.from, g.sure = denialBy(t, s, h), 0, true
+				f.denial, f.from, f.sure = denialBy(t, s, h), 0, true
 				return
 			}
 		}
@@ -88,7 +88,7 @@ func (m *Mirror) deniedFormerly(t Token) error {
 		for s := ScopeToken; s <= ScopeIssuer; s++ {
 			h := table.look(mirrorKey{scope: s, digest: names[s]})
 			if h.found() && h.expires > heard && (h.unresolved && !h.rotated || h.revoked && login <= h.cutoff) {
-				return denialBy(t, s, h)
+				return denialBy(&t, s, h)
 			}
 		}
 	}

@@ -212,7 +212,7 @@ func (m *Mirror) publish(ctx context.Context, l *mirrorLoad, reason error) {
 	if !complete {
 		return
 	}
-	m.view.Store(&mirrorView{table: l.table, since: since, marks: append(marks(nil), l.proto.marks...)})
+	m.view.Store(newMirrorView(l.table, since, append(marks(nil), l.proto.marks...)))
 	m.own.proven(since)
 	m.enter(ctx, MirrorFresh, reason)
 }
@@ -312,7 +312,7 @@ func (m *Mirror) compare(ctx context.Context) {
 }
 
 func (m *Mirror) compareOne(ctx context.Context, t Token) {
-	g := m.glance(t)
+	g := m.glance(&t)
 	now := m.opts.Now()
 	said, known := g.Verdict(now)
 	if !known || g.view == nil {

@@ -56,6 +56,7 @@ func (s *mirrorShard) change(t *mirrorTable, scope Scope, key slotKey, place uin
 		a = s.array.Load()
 		slot, found = a.find(key, place)
 	}
+	t.noteScope(scope)
 	s.write(a, slot, scope, h, now)
 	if !found {
 		a.setKey(slot, key)

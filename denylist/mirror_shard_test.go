@@ -57,6 +57,10 @@ func TestMirrorTable_UnderWriters(t *testing.T) {
 				w := random.Uint64N(writers)
 				if n := put[w].Load(); n > 0 {
 					k := numberedKey(ScopeToken, w<<32|random.Uint64N(n))
+					if lacks(table, k) {
+						t.Errorf("lacks(%v): it was put, and not removed", k)
+						return
+					}
 					if h := table.look(k); h.revoked == h.rotated || h.expires != millis(mirrorNow.AddDate(0, 0, 1)) {
 						t.Errorf("look(%v) = %+v: it was put, and not removed", k, h)
 						return

@@ -69,6 +69,7 @@ type mirrorTable struct {
 	secret [4]uint64                  // where entries are placed
 	max    int64                      // bytes; 0: no limit
 	now    func() time.Time
+	scopes atomic.Uint32 // the scopeSet of what was ever put: there is nothing of others
 
 	shards  [mirrorShards]mirrorShard
 	entries atomic.Int64
@@ -106,10 +107,14 @@ func randomWord() uint64 {
 type slotKey struct{ a, b uint64 }
 
 func (t *mirrorTable) slotKey(k mirrorKey) slotKey {
-	mask := &t.mask[k.scope]
+	return t.slotKeyOf(k.scope, &k.digest)
+}
+
+func (t *mirrorTable) slotKeyOf(s Scope, digest *[rawDigestLen]byte) slotKey {
+	mask := &t.mask[s]
 	return slotKey{
-		a: max(binary.LittleEndian.Uint64(k.digest[:8])^mask[0], 1),
-		b: binary.LittleEndian.Uint64(k.digest[8:]) ^ mask[1],
+		a: max(binary.LittleEndian.Uint64(digest[:8])^mask[0], 1),
+		b: binary.LittleEndian.Uint64(digest[8:]) ^ mask[1],
 	}
 }
 
@@ -147,6 +152,37 @@ func (t *mirrorTable) look(k mirrorKey) mirrorHit {
 		return mirrorHit{}
 	}
 	return a.hit(slot)
+}
+
+// lacks reports whether look would find nothing in any of the scopes: the path
+// of every check that allows. The first word of each search is on its way from
+// memory before any is compared: they are waited for together.
+func (t *mirrorTable) lacks(names *digests, scopes scopeSet) bool {
+	var searches [ScopeIssuer]search
+	n := 0
+	for left := uint32(scopes) & t.scopes.Load(); left != 0; left &= left - 1 {
+		s := Scope(bits.TrailingZeros32(left))
+		key := t.slotKeyOf(s, &names[s])
+		place := t.place(key)
+		if a := t.shard(place).array.Load(); a != nil {
+			line := a.line(place)
+			searches[n] = search{array: a, key: key, line: line, first: atomic.LoadUint64(&a.words[line*lineWords])}
+			n++
+		}
+	}
+	for i := range searches[:n] {
+		if !searches[i].ends() {
+			return false
+		}
+	}
+	return true
+}
+
+// noteScope notes that there may be something of a scope, before there is.
+func (t *mirrorTable) noteScope(s Scope) {
+	if !scopeSet(t.scopes.Load()).has(s) {
+		t.scopes.Or(uint32(setOf(s)))
+	}
 }
 
 // expect makes room for so many entries, which spares a load most of its

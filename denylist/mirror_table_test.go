@@ -71,6 +71,9 @@ func (m mirrorModel) remove(k mirrorKey) {
 func (m mirrorModel) agree(t *testing.T, table *mirrorTable, k mirrorKey, now time.Time) {
 	t.Helper()
 	want, got := m.alive(k, now), table.look(k)
+	if got.found() && lacks(table, k) {
+		t.Fatalf("lacks(%v), and look finds %+v", k, got)
+	}
 	if got.expires <= millis(now) {
 		got = mirrorHit{}
 	}
@@ -87,6 +90,46 @@ func (m mirrorModel) agree(t *testing.T, table *mirrorTable, k mirrorKey, now ti
 	}
 	if !ok {
 		t.Fatalf("look(%v) at %d = %+v, want %+v", k, millis(now), got, want)
+	}
+}
+
+// lacks is what a table says of a token whose only id is k's.
+func lacks(table *mirrorTable, k mirrorKey) bool {
+	var names digests
+	names[k.scope] = k.digest
+	return table.lacks(&names, setOf(k.scope))
+}
+
+// TestMirrorTable_Lacks: a token has several ids, and each may be the one that
+// has an entry, wherever that is in its line.
+func TestMirrorTable_Lacks(t *testing.T) {
+	t.Parallel()
+	table := newMirrorTable(0, func() time.Time { return mirrorNow })
+	const entries = 5000
+	key := func(s Scope, n uint64) mirrorKey {
+		k := numberedKey(s, n)
+		copy(k.digest[:8], k.digest[8:]) // half a digest is as good as all of it
+		return k
+	}
+	names := func(first Scope, n uint64) *digests {
+		var all digests
+		for s := ScopeToken; s <= ScopeIssuer; s++ {
+			all[s] = key(s, entries+n).digest
+		}
+		all[first] = key(first, n).digest
+		return &all
+	}
+	every := setOf(ScopeToken) | setOf(ScopeSession) | setOf(ScopeSubject) | setOf(ScopeIssuer)
+	for s := ScopeToken; s <= ScopeIssuer; s++ {
+		assert.True(t, table.lacks(names(s, 0), every))
+		for i := range uint64(entries) {
+			require.NoError(t, table.put(key(s, i), mirrorRecord{revoked: true, expiresAt: mirrorNow.Add(time.Hour)}))
+		}
+		for i := range uint64(entries) {
+			require.False(t, table.lacks(names(s, i), every))
+			require.True(t, table.lacks(names(s, i), every&^setOf(s)))
+			require.True(t, table.lacks(names(s, entries+i), every))
+		}
 	}
 }
 

@@ -43,7 +43,7 @@ type Token struct {
 // fields may be changed all the same; it is then an unprepared token. Two
 // prepared tokens are not == unless one is a copy of the other.
 func (t Token) Prepared() Token {
-	if t.validate() == nil && !t.prepared.of(t) {
+	if t.validate() == nil && !t.prepared.of(&t) {
 		t.prepared = newTokenDigests(t)
 	}
 	return t

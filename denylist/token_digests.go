@@ -45,7 +45,7 @@ func digestsOf(ids [ScopeIssuer]string, issuer [sha256.Size]byte, own [rawDigest
 
 // of reports whether d are the digests of t. Strings in the same memory are
 // compared as quickly as pointers.
-func (d *tokenDigests) of(t Token) bool {
+func (d *tokenDigests) of(t *Token) bool {
 	return d != nil && d.issuer == t.Issuer &&
 		d.ids[ScopeToken] == t.ID && d.ids[ScopeSession] == t.Session && d.ids[ScopeSubject] == t.Subject
 }
@@ -58,9 +58,28 @@ func (t Token) ids() [ScopeIssuer]string {
 // digests are those that t was prepared with, or computed now; k remembers the
 // issuer's.
 func (t Token) digests(k keys) digests {
-	if t.prepared.of(t) {
+	if t.prepared.of(&t) {
 		return t.prepared.digests
 	}
 	issuer := k.issuer(t.Issuer)
 	return digestsOf(t.ids(), issuer.sum, issuer.raw)
 }
+
+// scopes are those of the entries that may deny t.
+func (t *Token) scopes() scopeSet {
+	set := setOf(ScopeToken) | setOf(ScopeIssuer)
+	if t.Session != "" {
+		set |= setOf(ScopeSession)
+	}
+	if t.Subject != "" {
+		set |= setOf(ScopeSubject)
+	}
+	return set
+}
+
+// scopeSet is a set of scopes: a bit for each.
+type scopeSet uint32
+
+func setOf(s Scope) scopeSet { return 1 << s }
+
+func (set scopeSet) has(s Scope) bool { return set&setOf(s) != 0 }
