@@ -42,9 +42,14 @@ type Token struct {
 // checked often, as one kept in a cache is, costs no hashing each time. Its
 // fields may be changed all the same; it is then an unprepared token. Two
 // prepared tokens are not == unless one is a copy of the other.
-func (t Token) Prepared() Token {
+func (t Token) Prepared() Token { return t.PreparedLike(Token{}) }
+
+// PreparedLike is Prepared. If like is a prepared token of the same issuer,
+// whatever its other ids, it costs less: what tokens of an issuer have in
+// common they then share.
+func (t Token) PreparedLike(like Token) Token {
 	if t.validate() == nil && !t.prepared.of(&t) {
-		t.prepared = newTokenDigests(t)
+		t.prepared = newTokenDigests(&t, like.prepared)
 	}
 	return t
 }

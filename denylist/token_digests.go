@@ -13,10 +13,22 @@ type digests [ScopeIssuer + 1][rawDigestLen]byte
 // whoever uses them compares. They never change, so that any number of copies
 // of a token share them.
 type tokenDigests struct {
-	issuer string
+	issuer *issuerDigests
 	ids    [ScopeIssuer]string
 	digests
 	kept atomic.Pointer[keptPlaces] // for the store that asked last
+}
+
+// issuerDigests are what all tokens of an issuer share.
+type issuerDigests struct {
+	name string
+	sum  [sha256.Size]byte
+	own  [rawDigestLen]byte // of its entry
+}
+
+func newIssuerDigests(name string) *issuerDigests {
+	sum := sha256.Sum256([]byte(name))
+	return &issuerDigests{name: name, sum: sum, own: rawDigest(sum, "")}
 }
 
 // keptPlaces are the places of a token in one store.
@@ -25,10 +37,15 @@ type keptPlaces struct {
 	places []place
 }
 
-func newTokenDigests(t Token) *tokenDigests {
-	d := &tokenDigests{issuer: t.Issuer, ids: t.ids()}
-	issuer := sha256.Sum256([]byte(t.Issuer))
-	d.digests = digestsOf(d.ids, issuer, rawDigest(issuer, ""))
+// newTokenDigests are those of t, whose issuer like may have too.
+func newTokenDigests(t *Token, like *tokenDigests) *tokenDigests {
+	d := &tokenDigests{ids: t.ids()}
+	if like != nil && like.issuer.name == t.Issuer {
+		d.issuer = like.issuer
+	} else {
+		d.issuer = newIssuerDigests(t.Issuer)
+	}
+	d.digests = digestsOf(d.ids, d.issuer.sum, d.issuer.own)
 	return d
 }
 
@@ -46,7 +63,7 @@ func digestsOf(ids [ScopeIssuer]string, issuer [sha256.Size]byte, own [rawDigest
 // of reports whether d are the digests of t. Strings in the same memory are
 // compared as quickly as pointers.
 func (d *tokenDigests) of(t *Token) bool {
-	return d != nil && d.issuer == t.Issuer &&
+	return d != nil && d.issuer.name == t.Issuer &&
 		d.ids[ScopeToken] == t.ID && d.ids[ScopeSession] == t.Session && d.ids[ScopeSubject] == t.Subject
 }
 

@@ -30,6 +30,8 @@ func TestPrepared_SamePlaces(t *testing.T) {
 		"another login":     func(t *Token) { t.Login = t.ExpiresAt },
 		"prepared again":    func(t *Token) { *t = t.Prepared() },
 		"changed and again": func(t *Token) { t.ID = "y"; *t = t.Prepared() },
+		"like another":      func(t *Token) { *t = Token{Issuer: t.Issuer, ID: "y"}.PreparedLike(*t) },
+		"like a stranger":   func(t *Token) { *t = Token{Issuer: "x", ID: "y", Session: "z"}.PreparedLike(*t) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

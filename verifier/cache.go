@@ -129,7 +129,9 @@ func (c *cache) hit(s *sight) {
 // put keeps a token that was verified and accepted.
 func (c *cache) put(hash uint64, raw string, p proof) {
 	s := &sight{hash: hash, raw: strings.Clone(raw), proof: p}
-	s.verified.Store(p.generation)
+	if p.generation != nil {
+		s.verified.Store(p.generation)
+	}
 	s.size = s.cost()
 	if !c.reserve(s.size) {
 		return
@@ -140,10 +142,10 @@ func (c *cache) put(hash uint64, raw string, p proof) {
 	defer of.mu.Unlock()
 	slot := b.slotFor(s, c.ways)
 	if slot < 0 {
-		slot = b.victim(c.ways, maxVisits+1, c.now())
+		slot = b.victim(c.ways, maxVisits+1, c.now)
 	}
 	if old := b.slots[slot].Load(); old != nil {
-		if old.raw == raw { // it was verified twice at once
+		if old.hash == hash && old.raw == raw { // it was verified twice at once
 			s.visits.Store(old.visits.Load())
 		} else {
 			c.gone(at, old)
@@ -217,12 +219,13 @@ func (c *cache) reserve(size int64) bool {
 // evict makes room in a bucket, if it has a victim.
 func (c *cache) evict(at uint64, rounds int, now time.Time) {
 	b, of := &c.buckets[at], c.stripe(at)
-	if rounds == 0 && b.victim(c.ways, 0, now) < 0 {
+	clock := func() time.Time { return now }
+	if rounds == 0 && b.victim(c.ways, 0, clock) < 0 {
 		return // most have none: not worth a lock
 	}
 	of.mu.Lock()
 	defer of.mu.Unlock()
-	if slot := b.victim(c.ways, rounds, now); slot >= 0 {
+	if slot := b.victim(c.ways, rounds, clock); slot >= 0 {
 		c.gone(at, b.slots[slot].Load())
 		c.drop(at, slot)
 	}

@@ -70,11 +70,22 @@ func (b *bucket) slotFor(s *sight, ways int) int {
 // that was seen once, the oldest first. Where there is none, those that were
 // seen again are passed over some rounds, each of which takes a visit off
 // them, until one has none left. It is below zero if all have.
-func (b *bucket) victim(ways, rounds int, now time.Time) int {
+func (b *bucket) victim(ways, rounds int, clock func() time.Time) int {
 	hand := int(b.tags.Load() >> (8 * bucketWays))
+	var now time.Time // most do without it
 	for i := range ways {
 		slot := (hand + i) % ways
-		if s := b.slots[slot].Load(); s != nil && (s.visits.Load() == 0 || s.over(now)) {
+		s := b.slots[slot].Load()
+		if s == nil {
+			continue
+		}
+		if s.visits.Load() == 0 {
+			return slot
+		}
+		if now.IsZero() {
+			now = clock()
+		}
+		if s.over(now) {
 			return slot
 		}
 	}

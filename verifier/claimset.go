@@ -130,9 +130,13 @@ func (t *typing) integer(at int, name string) int64 {
 	if !t.has(at, kindNumber, optional, name, want) {
 		return 0
 	}
-	n, err := strconv.ParseInt(t.claims[at].text, 10, 64)
-	if err != nil || n < 0 {
-		t.wrong(name, want)
+	text := t.claims[at].text
+	n, ok := digitsOnly(text)
+	if !ok {
+		var err error
+		if n, err = strconv.ParseInt(text, 10, 64); err != nil || n < 0 {
+			t.wrong(name, want)
+		}
 	}
 	return n
 }

@@ -1,7 +1,6 @@
 package verifier
 
 import (
-	"strconv"
 	"strings"
 	"time"
 )
@@ -20,7 +19,7 @@ var beyond = time.Unix(maxSeconds+1, 0).UTC()
 // what is later than maxSeconds is beyond. It reports false for an instant
 // before 1970.
 func numericDate(number string) (time.Time, bool) {
-	if seconds, err := strconv.ParseInt(number, 10, 64); err == nil && seconds >= 0 {
+	if seconds, ok := digitsOnly(number); ok {
 		return time.Unix(min(seconds, maxSeconds+1), 0).UTC(), true
 	}
 	mantissa, exponent := number, 0
@@ -46,6 +45,21 @@ func numericDate(number string) (time.Time, bool) {
 		return beyond, true
 	}
 	return time.Unix(seconds, d.read(point, point+9)).UTC(), true
+}
+
+// digitsOnly reads a number of few enough digits and nothing else: what nearly
+// all tokens have.
+func digitsOnly(number string) (n int64, ok bool) {
+	if len(number) == 0 || len(number) > 18 {
+		return 0, false
+	}
+	for i := range len(number) {
+		if !isDigit(number[i]) {
+			return 0, false
+		}
+		n = 10*n + int64(number[i]-'0')
+	}
+	return n, true
 }
 
 // exponentOf reads an exponent. Its bound is far more than the digits of any

@@ -39,6 +39,7 @@ type issuer struct {
 	types       []string // in the form of Claims.Type
 	maxLifetime time.Duration
 	fingerprint bool
+	sample      denylist.Token // a prepared one: see PreparedLike
 }
 
 const (
@@ -68,6 +69,7 @@ func newIssuer(from Issuer) (*issuer, error) {
 		audiences:   slices.Clone(from.Audiences),
 		maxLifetime: from.MaxLifetime,
 		fingerprint: from.InsecureIDFingerprint,
+		sample:      denylist.Token{Issuer: from.Name, ID: "sample"}.Prepared(),
 	}
 	if fixed {
 		i.keys = slices.Clone(keys)

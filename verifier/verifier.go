@@ -150,7 +150,7 @@ func (v *Verifier) first(ctx context.Context, raw string) (proof, error) {
 	if err != nil {
 		return proof{}, err
 	}
-	p.claims.token = p.claims.token.Prepared()
+	p.claims.token = p.claims.token.PreparedLike(p.issuer.sample)
 	if _, err := v.judge(ctx, &p, nil); err != nil {
 		return proof{}, err
 	}
