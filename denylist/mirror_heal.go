@@ -178,7 +178,9 @@ func (m *Mirror) heal(ctx context.Context, p int, at mark, keys []mirrorKey) err
 		return errReply
 	}
 	m.counters.givenBack.Add(given)
-	m.back.left = m.back.left || foreign > 0
+	if foreign > 0 {
+		m.back.left = true
+	}
 	return nil
 }
 

@@ -192,6 +192,9 @@ func TestR18_MirrorCannotGiveBack(t *testing.T) {
 		broken := 2
 		for _, m := range l.mirrors {
 			m.client.AddHook(around{script: healScript, before: func() error {
+				if l.mirrors[0].Stats().Loads < 2 {
+					return nil // it only makes meta
+				}
 				if broken--; broken >= 0 {
 					return errors.New("forbidden")
 				}

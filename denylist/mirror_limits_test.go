@@ -168,3 +168,20 @@ func TestR15_MirrorNeverOlder(t *testing.T) {
 		})
 	}
 }
+
+// TestR16_MirrorPutsSettingsOnRecord: a mirror that is alone on an empty Redis
+// must not become fresh by settings that nobody else can see: the barriers of a
+// server that starts later would not wait for it.
+func TestR16_MirrorPutsSettingsOnRecord(t *testing.T) {
+	t.Parallel()
+	s := redistest.Start(t)
+	store := newRedis(t, open(t, s.URL()), denylist.RedisOptions{Prefix: s.Prefix(), MaxStaleness: 500 * time.Millisecond})
+	m := running(t, store, denylist.MirrorOptions{})
+	untilState(t, m, denylist.MirrorFresh)
+	meta := s.Prefix() + ":{0}:meta"
+	assert.Equal(t, "500", s.Client().HGet(t.Context(), meta, "max_staleness").Val())
+
+	require.NoError(t, s.Client().HSet(t.Context(), meta, "max_staleness", "100").Err())
+	untilState(t, m, denylist.MirrorStale)
+	assert.NoError(t, m.Check(t.Context(), ofSession("asked of Redis")))
+}

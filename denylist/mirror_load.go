@@ -37,7 +37,7 @@ func (m *Mirror) load(ctx context.Context) (*mirrorLoad, error) {
 	if err := m.readClock(ctx); err != nil {
 		return nil, err
 	}
-	at, err := m.newest(ctx)
+	at, err := m.start(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -57,6 +57,30 @@ func (m *Mirror) load(ctx context.Context) (*mirrorLoad, error) {
 	}
 	l.progress(ctx, true)
 	return l, l.catchUp(ctx)
+}
+
+// start is where the log stands. Of a denylist that nobody has written to yet it
+// has the settings put on record first: another server might start with others,
+// and its barriers would not wait for this mirror (R16).
+func (m *Mirror) start(ctx context.Context) (marks, error) {
+	at, err := m.newest(ctx)
+	if err != nil {
+		return nil, err
+	}
+	empty := false
+	for p := range at {
+		if at[p].epoch != "" {
+			continue
+		}
+		empty = true
+		if err := m.heal(ctx, p, at[p], nil); err != nil {
+			return nil, err
+		}
+	}
+	if !empty {
+		return at, nil
+	}
+	return m.newest(ctx)
 }
 
 // catchUp reads the log until the table is complete.

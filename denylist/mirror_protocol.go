@@ -44,7 +44,8 @@ func (p *mirrorProtocol) heard(part int, l look, sent time.Time, into mirrorSink
 		}
 		p.marks[part] = rec.mark
 	}
-	if p.marks[part].seq >= l.meta.seq {
+	// Without settings on record another's barriers may wait for less.
+	if l.meta.schema != 0 && p.marks[part].seq >= l.meta.seq {
 		p.proved[part] = sent
 	}
 	return nil

@@ -30,6 +30,9 @@ func (m *Mirror) look(ctx context.Context, at marks) []look {
 	looks := make([]look, len(at))
 	for p := range looks {
 		looks[p] = r.seen(ctx, metas[p], lasts[p], nexts[p])
+		if on := looks[p].meta; on.schema != 0 && on.maxStaleness < m.opts.MaxStaleness {
+			looks[p].err = errors.Join(looks[p].err, errSettings) // the fleet's barriers wait for less
+		}
 		if err := probes[p].Err(); err != nil {
 			looks[p].err = errors.Join(looks[p].err, because(ctx, err))
 		}

@@ -1,5 +1,7 @@
 -- Gives back entries that Redis has forgotten and a mirror has not. A mirror
--- knows digests only, so what is new has neither issuer nor id.
+-- knows digests only, so what is new has neither issuer nor id. Without entries
+-- it makes meta, where there is none: with it the fleet's settings are on
+-- record before a mirror proves anything.
 --
 -- KEYS[4] and on  the entries, in order
 -- ARGV[7] the id of the log's record up to which the mirror has read
@@ -16,6 +18,7 @@ local UNREAD = 256
 -- What was reinstated meanwhile is not brought back.
 local unread = redis.call('XREVRANGE', LOG, '+', '(' .. ARGV[7], 'COUNT', UNREAD + 1)
 if #unread > UNREAD then return answer('behind') end
+begin()
 local undone = {}
 for _, change in ipairs(unread) do
   local f = {}
