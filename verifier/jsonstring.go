@@ -1,6 +1,7 @@
 package verifier
 
 import (
+	"math/bits"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -10,7 +11,7 @@ import (
 // string reads a string, at its opening quote.
 func (s *scanner) string() (value, error) {
 	start, escaped := s.pos+1, false
-	for i := start; i < len(s.text); i++ {
+	for i := s.skipPlain(start); i < len(s.text); i = s.skipPlain(i + 1) {
 		switch c := s.text[i]; {
 		case c == '"':
 			s.pos = i + 1
@@ -27,6 +28,27 @@ func (s *scanner) string() (value, error) {
 		}
 	}
 	return value{}, malformed("unfinished JSON string")
+}
+
+// skipPlain is where the string goes on that is plain at least up to there:
+// eight bytes are read at once, and the last few one by one.
+func (s *scanner) skipPlain(i int) int {
+	for len(s.text)-i >= 8 {
+		plain := plainBytes(word(s.text[i:]))
+		if i += plain; plain < 8 {
+			break
+		}
+	}
+	return i
+}
+
+// plainBytes is how many of eight bytes, from the first, neither end a string
+// nor escape anything nor are control characters. What a subtraction borrows
+// can only mark a byte after one that is marked rightly.
+func plainBytes(w uint64) int {
+	quote, slash := w^'"'*everyByte, w^'\\'*everyByte
+	marks := (quote-everyByte)&^quote | (slash-everyByte)&^slash | (w-' '*everyByte)&^w
+	return bits.TrailingZeros64(marks&everyTop) / 8
 }
 
 // escape reads the escape that text begins with and returns its character and

@@ -83,7 +83,7 @@ func (in *room) readSigned(raw string) error {
 	}
 	dot1 := strings.IndexByte(raw, '.')
 	dot2 := strings.LastIndexByte(raw, '.')
-	if dot1 == dot2 || strings.IndexByte(raw[dot1+1:dot2], '.') >= 0 {
+	if dot1 == dot2 {
 		return malformed("not three segments")
 	}
 	known := dot1 > 0 && raw[:dot1] == in.lastRaw
@@ -93,7 +93,7 @@ func (in *room) readSigned(raw string) error {
 	}
 	both, ok2 := appendBase64(head, raw[dot1+1:dot2])
 	all, ok3 := appendBase64(both, raw[dot2+1:])
-	if !ok1 || !ok2 || !ok3 {
+	if !ok1 || !ok2 || !ok3 { // a point is none of its characters either
 		return malformed("not base64url")
 	}
 	in.signingInput = in.signed[:copy(in.signed[:], raw[:dot2])]
