@@ -77,15 +77,30 @@ type found struct {
 
 	sure bool // the denial holds, however old the view is
 	ask  bool // an entry that has to be asked about
+
+	shadow *Token // to be compared; nil: not this time
 }
 
 // Glance reads the stamp and then the table. What this process wrote is looked
 // at before both: it is forgotten there only once a later view has it.
 func (m *Mirror) Glance(t Token) Glance {
+	g := m.glance(&t)
 	if m.opts.Shadow > 0 && rand.IntN(m.opts.Shadow) == 0 {
-		m.shadow(t)
+		return g.shadowed(t)
 	}
-	return m.glance(&t)
+	return g
+}
+
+// shadowed is g with a shadow, which falls only if there is a verdict: nobody
+// is asked about a token that has expired (R1).
+func (g Glance) shadowed(t Token) Glance {
+	var f found
+	if g.found != nil {
+		f = *g.found
+	}
+	f.shadow = &t
+	g.found = &f
+	return g
 }
 
 // glance is Glance, of which no shadow falls.
@@ -106,8 +121,9 @@ func (m *Mirror) glanceNamed(t *Token, names *digests) Glance {
 	g := Glance{mirror: m, stripe: names[ScopeToken][0] % counterStripes}
 	if m.pending.empty() && m.own.size.Load() == 0 {
 		g.view = m.view.Load()
-		// Former tables last: a table becomes one before another view is there.
-		if g.view != nil && g.view.table.lacks(names, t.scopes()) && m.former.Load() == nil {
+		// Former tables between: a table becomes one before another view is
+		// there, and ends as one once all of it is in the view's table.
+		if g.view != nil && m.former.Load() == nil && g.view.table.lacks(names, t.scopes()) {
 			return g
 		}
 	}
@@ -126,14 +142,15 @@ func (m *Mirror) find(t *Token, names *digests, f *found) *mirrorView {
 	if !m.pending.empty() && m.findAttempts(t, f) {
 		return nil
 	}
-	if m.own.size.Load() > 0 && m.findOwn(t, names, f, login, heard) {
-		return m.view.Load() // by which an own denial stands or is asked about
-	}
-	view := m.view.Load()
-	if view != nil {
+	denied := m.own.size.Load() > 0 && m.findOwn(t, names, f, login, heard)
+	ask, view, former := f.ask, m.view.Load(), m.former.Load() // in this order: see glanceNamed
+	if view != nil && !denied {
 		f.look(view.table, t, names, login, heard)
 	}
-	if former := m.former.Load(); former != nil {
+	if ask { // what the table denies may be what was reinstated: no more than a doubt
+		f.ask, f.denial, f.from = true, nil, 0
+	}
+	if former != nil {
 		f.lookBack(former, t, names, login, heard)
 	}
 	return view
@@ -204,8 +221,9 @@ func (m *Mirror) findAttempts(t *Token, f *found) bool {
 	return err != nil
 }
 
-// findOwn finds what this process has written, and reports whether that is all
-// there is to say.
+// findOwn finds what this process has written, and reports whether that denies
+// the token. Former tables are looked at all the same: Redis may be asked yet,
+// and one that forgot denies nothing.
 func (m *Mirror) findOwn(t *Token, names *digests, f *found, login, heard int64) bool {
 	var room [ScopeIssuer]mirrorKey
 	keys := append(room[:0], mirrorKey{ScopeToken, names[ScopeToken]}, mirrorKey{ScopeIssuer, names[ScopeIssuer]})
@@ -219,7 +237,7 @@ func (m *Mirror) findOwn(t *Token, names *digests, f *found, login, heard int64)
 	if f.ask {
 		f.denial, f.from = nil, 0
 	}
-	return f.ask || f.denial != nil && f.from == 0
+	return f.denial != nil && f.from == 0
 }
 
 // Verdict is what the mirror says at an instant that was read after Glance
@@ -237,6 +255,9 @@ func (g Glance) Verdict(now time.Time) (err error, known bool) {
 	if g.found != nil {
 		if err, known = g.found.verdict(g.mirror, now); !known {
 			return nil, false
+		}
+		if g.found.shadow != nil {
+			g.mirror.shadow(*g.found.shadow)
 		}
 	}
 	g.mirror.counters.answered[g.stripe].Add(1)

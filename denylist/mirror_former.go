@@ -1,6 +1,9 @@
 package denylist
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // formerList are the tables of denylists that Redis had and has forgotten
 // (R18). They go on denying, beside what Redis has now, until their entries
@@ -17,23 +20,30 @@ func (f *formerList) bytes() (sum int64) {
 	return sum
 }
 
-// retire makes a table that Redis forgot a former one.
-func (m *Mirror) retire(table *mirrorTable) {
+// retire makes a table that Redis forgot a former one, which was complete as of
+// an instant.
+func (m *Mirror) retire(table *mirrorTable, since time.Time) {
 	var list formerList
 	if old := m.former.Load(); old != nil {
 		list = slices.Clone(*old)
 	}
+	// What this process wrote last, the table had not read of.
+	if m.own.into(table) != nil {
+		own := newMirrorTable(0, m.heardClock)
+		_ = m.own.into(own) // which has no limit
+		list = append(list, own)
+	}
 	list = append(list, table)
 	m.former.Store(&list)
 	if m.back == nil {
-		m.back = &giveBack{asOf: m.heardClock()}
+		m.back = &giveBack{asOf: m.heardAt(since)}
 		return
 	}
 	// It forgot again, before it had been given everything: from the beginning.
 	if m.back.stop != nil {
 		m.back.stop()
 	}
-	m.back = &giveBack{asOf: earlier(m.back.asOf, m.heardClock()), hopeless: m.back.hopeless}
+	m.back = &giveBack{asOf: earlier(m.back.asOf, m.heardAt(since)), hopeless: m.back.hopeless}
 }
 
 // purgeFormer drops the tables whose entries have all expired.

@@ -214,7 +214,9 @@ func (m *Mirror) undoPartition(ctx context.Context, p int, since time.Time) (who
 				return false, nil
 			}
 			first, at = false, rec.mark
-			if !rec.reinstated {
+			// What it read of while Redis had it, it need not read of again: the
+			// entry may have been revoked since, and that be what was forgotten.
+			if !rec.reinstated || !rec.at.After(since) {
 				continue
 			}
 			key, err := mirrorKeyOf(rec.member)

@@ -68,6 +68,18 @@ func (o *overlay) proven(since time.Time) {
 	o.resize()
 }
 
+// into enters what was written into a table, and reports what of it did not
+// fit. What a reinstatement may have taken back is entered all the same.
+func (o *overlay) into(table *mirrorTable) (missing error) {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	for key, w := range o.own {
+		err := table.change(key, func(have mirrorHit) mirrorHit { return have.merge(w.hit) })
+		missing = errors.Join(missing, err)
+	}
+	return missing
+}
+
 // follow begins to remember, or ends and forgets.
 func (o *overlay) follow(on bool) {
 	o.mu.Lock()

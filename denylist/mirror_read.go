@@ -46,12 +46,16 @@ func (m *Mirror) look(ctx context.Context, at marks) []look {
 func (m *Mirror) read(ctx context.Context, proto *mirrorProtocol, into mirrorSink) (more bool, err error) {
 	sent := m.opts.Now()
 	at := append(marks(nil), proto.marks...)
-	for p, l := range m.look(ctx, at) {
+	looks := m.look(ctx, at)
+	for p, l := range looks { // all of them before a gap in one: the table is all that knows
+		if l.forgot(at[p]) {
+			return false, errForgot
+		}
+	}
+	for p, l := range looks {
 		more = more || len(l.next) == maxRecords
 		failed := proto.heard(p, l, sent, into)
 		switch {
-		case l.forgot(at[p]):
-			return false, errors.Join(errForgot, failed)
 		case errors.Is(failed, ErrGap), errors.Is(failed, errFull):
 			return false, failed
 		}

@@ -165,7 +165,8 @@ func (m *Mirror) follow(ctx context.Context, l *mirrorLoad) error {
 		switch {
 		case errors.Is(err, errForgot):
 			m.counters.forgotten.Add(1)
-			m.retire(l.table)
+			since, _ := l.proto.since()
+			m.retire(l.table, since)
 			return err
 		case errors.Is(err, ErrGap):
 			m.counters.gaps.Add(1)
@@ -247,6 +248,12 @@ func (m *Mirror) readClock(ctx context.Context) error {
 	m.heard.Store(millis(now.Add(-m.Redis.opts.SkewMargin)))
 	m.sink.clockRead = m.opts.Now()
 	return nil
+}
+
+// heardAt is what that clock read when something was read, if that was after the
+// clock itself.
+func (m *Mirror) heardAt(read time.Time) time.Time {
+	return m.heardClock().Add(max(read.Sub(m.sink.clockRead), 0))
 }
 
 // heardClock is the clock by which entries expire here.
