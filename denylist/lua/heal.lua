@@ -31,6 +31,8 @@ for k = 4, #KEYS do
   local add = {member = ARGV[i], key = KEYS[k], issuer = NONE, id = NONE, reason = NONE,
     expires = number(ARGV[i + 1]), cutoff = number(ARGV[i + 3]), effective = number(ARGV[i + 4])}
   if ARGV[i + 2] == '1' then add.revoked = NOW end
+  -- 0: some instant that has passed. Which, the mirror does not know any more.
+  if add.effective == 0 then add.effective = NOW end
   if add.effective then add.rotated = math.min(NOW, add.effective) end
   if read(add.key) == false or not fits(add, string.sub(add.member, 1, 1)) then
     foreign = foreign + 1
