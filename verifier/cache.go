@@ -142,7 +142,7 @@ func (c *cache) put(hash uint64, raw string, p proof) {
 	defer of.mu.Unlock()
 	slot := b.slotFor(s, c.ways)
 	if slot < 0 {
-		slot = b.victim(c.ways, maxVisits+1, c.now)
+		slot = max(b.victim(c.ways, maxVisits+1, c.now), 0) // all are hit faster than they are passed over
 	}
 	if old := b.slots[slot].Load(); old != nil {
 		if old.hash == hash && old.raw == raw { // it was verified twice at once

@@ -115,7 +115,7 @@ func TestCache_ScanResistance(t *testing.T) {
 			c.see(hot[i], testNow.Add(time.Hour))
 		}
 		hits, seen := 0, 0
-		for range 5 {
+		for range 2 {
 			for _, raw := range hot {
 				for range 100 {
 					c.see(testToken(random, 200), testNow.Add(time.Hour))
@@ -200,4 +200,22 @@ func TestCache_FloodingIsGuesswork(t *testing.T) {
 	for _, n := range met {
 		assert.LessOrEqual(t, n, 6, "those that meet in one verifier meet in another")
 	}
+}
+
+// Where all tokens of a bucket are hit faster than it can pass over them, one
+// of them goes.
+func TestCache_AllAreHitAllTheTime(t *testing.T) {
+	t.Parallel()
+	c := testCache(bucketWays, 1<<20)
+	random := rand.New(rand.NewPCG(9, 10))
+	for range bucketWays {
+		c.see(testToken(random, 100), testNow.Add(time.Hour))
+	}
+	for i := range c.buckets[0].slots {
+		c.buckets[0].slots[i].Load().visits.Store(100 * maxVisits)
+	}
+	raw := testToken(random, 100)
+	c.see(raw, testNow.Add(time.Hour))
+	assert.NotNil(t, c.find(c.hash(raw), raw))
+	checkCache(t, c, bucketWays)
 }

@@ -60,6 +60,48 @@ func TestCache_TimePasses(t *testing.T) {
 	}
 }
 
+// dying is a key that ends by itself, in one generation.
+type dying struct {
+	key   Key
+	end   time.Time
+	clock *handClock
+	state Generation
+}
+
+func (d *dying) Key(context.Context, string) (Key, error) {
+	if d.clock.Now().Before(d.end) {
+		return d.key, nil
+	}
+	return Key{}, ErrUnknownKey
+}
+
+func (d *dying) Generation() *Generation { return &d.state }
+
+func TestCache_KeysDieByTime(t *testing.T) {
+	t.Parallel()
+	f := newForge(t, HS256)
+	clock, end := &handClock{now: testNow}, testNow.Add(8*time.Second)
+	// One that says when another key ends goes on with this one.
+	for _, until := range []time.Time{end, testNow.Add(4 * time.Second)} {
+		issuer := f.issuer()
+		issuer.Keys = &dying{f.key, end, clock, Generation{Until: until}}
+		cached, err := New(empty{}, []Issuer{issuer}, Options{Now: clock.Now})
+		require.NoError(t, err)
+		naked, err := New(empty{}, []Issuer{issuer}, Options{Now: clock.Now, NoCache: true})
+		require.NoError(t, err)
+		raw := f.token(map[string]any{"iat": testNow.Unix() - 1, "exp": testNow.Unix() + 10})
+		for _, d := range []time.Duration{
+			0, 4*time.Second - 1, 4 * time.Second, 8*time.Second - 1, 8 * time.Second, 9 * time.Second, 10 * time.Second, 0, time.Second,
+		} {
+			clock.set(testNow.Add(d))
+			_, want := naked.Verify(t.Context(), raw)
+			_, got := cached.Verify(t.Context(), raw)
+			assert.Equal(t, want, got, "%v, until %v", d, until)
+		}
+		assert.EqualValues(t, 4, cached.CacheStats().Hits-cached.CacheStats().Voided, "until %v", until)
+	}
+}
+
 // What has expired is expired, and the denylist hears nothing of it.
 func TestR1_ExpiredInTheCacheIsNotLookedUp(t *testing.T) {
 	t.Parallel()
