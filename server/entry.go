@@ -12,8 +12,9 @@ import (
 // entryBody is an entry in JSON.
 type entryBody struct {
 	Scope     denylist.Scope `json:"scope"`
-	Issuer    string         `json:"issuer"`
-	ID        string         `json:"id,omitempty"` // of an issuer's entry: none
+	Issuer    string         `json:"issuer,omitempty"`
+	ID        string         `json:"id,omitempty"`     // of an issuer's entry: none
+	Digest    string         `json:"digest,omitempty"` // in place of both, where neither is known
 	Revoked   *revokedBody   `json:"revoked,omitempty"`
 	Rotated   *rotatedBody   `json:"rotated,omitempty"`
 	ExpiresAt instant        `json:"expires_at,omitzero"`
@@ -31,7 +32,7 @@ type rotatedBody struct {
 }
 
 func showEntry(e denylist.Entry) entryBody {
-	body := entryBody{Scope: e.Scope, Issuer: e.Issuer, ID: e.ID, ExpiresAt: instant(e.ExpiresAt)}
+	body := entryBody{Scope: e.Scope, Issuer: e.Issuer, ID: e.ID, Digest: e.Digest, ExpiresAt: instant(e.ExpiresAt)}
 	if r := e.Revoked; r != nil {
 		body.Revoked = &revokedBody{At: instant(r.At), Reason: r.Reason, Cutoff: instant(r.Cutoff)}
 	}

@@ -12,8 +12,9 @@ import (
 // entryRow is an entry as --json shows it: the shape of the admin API.
 type entryRow struct {
 	Scope     string      `json:"scope"`
-	Issuer    string      `json:"issuer"`
+	Issuer    string      `json:"issuer,omitempty"`
 	ID        string      `json:"id,omitempty"`
+	Digest    string      `json:"digest,omitempty"` // in place of both, where neither is known
 	Revoked   *revokedRow `json:"revoked,omitempty"`
 	Rotated   *rotatedRow `json:"rotated,omitempty"`
 	ExpiresAt string      `json:"expires_at"`
@@ -31,7 +32,7 @@ type rotatedRow struct {
 }
 
 func rowOf(e denylist.Entry) entryRow {
-	row := entryRow{Scope: e.Scope.String(), Issuer: e.Issuer, ID: e.ID, ExpiresAt: instant(e.ExpiresAt)}
+	row := entryRow{Scope: e.Scope.String(), Issuer: e.Issuer, ID: e.ID, Digest: e.Digest, ExpiresAt: instant(e.ExpiresAt)}
 	if r := e.Revoked; r != nil {
 		row.Revoked = &revokedRow{At: instant(r.At), Cutoff: instant(r.Cutoff), Reason: r.Reason}
 	}
@@ -59,17 +60,25 @@ func (c *call) printEntries(entries []denylist.Entry) error {
 	}
 	rows := make([][]string, 0, len(entries))
 	for _, e := range entries {
-		id := e.ID
-		if e.Scope == denylist.ScopeIssuer {
-			id = e.Issuer
-		}
-		row := []string{e.Scope.String(), id, because(e), instant(effective(e)), instant(e.ExpiresAt)}
+		row := []string{e.Scope.String(), nameOf(e), because(e), instant(effective(e)), instant(e.ExpiresAt)}
 		if several {
 			row = append(row, e.Issuer)
 		}
 		rows = append(rows, row)
 	}
 	return c.printTable(heading, rows)
+}
+
+// nameOf is what an entry goes by. One that was given back to a Redis that had
+// forgotten it has no names: what it denies is told apart by its digest alone.
+func nameOf(e denylist.Entry) string {
+	switch {
+	case e.Digest != "":
+		return "(digest " + e.Digest + ")"
+	case e.Scope == denylist.ScopeIssuer:
+		return e.Issuer
+	}
+	return e.ID
 }
 
 // because says in a word or two why an entry denies.
@@ -109,7 +118,7 @@ func (row entryRow) entry() (denylist.Entry, error) {
 	}
 	scope, err := denylist.ParseScope(row.Scope)
 	errs = append(errs, err)
-	e := denylist.Entry{Scope: scope, Issuer: row.Issuer, ID: row.ID, ExpiresAt: read(row.ExpiresAt)}
+	e := denylist.Entry{Scope: scope, Issuer: row.Issuer, ID: row.ID, Digest: row.Digest, ExpiresAt: read(row.ExpiresAt)}
 	if r := row.Revoked; r != nil {
 		e.Revoked = &denylist.Revoked{At: read(r.At), Reason: r.Reason, Cutoff: read(r.Cutoff)}
 	}
