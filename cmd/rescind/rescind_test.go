@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"regexp"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -120,19 +121,27 @@ func setGroups(ts *testscript.TestScript, pattern *regexp.Regexp, text string) b
 
 // newRedisCommand gives each script that asks for it a redis-server of its own.
 func newRedisCommand(t *testing.T) func(*testscript.TestScript, bool, []string) {
-	servers := map[*testscript.TestScript]*redistest.Server{}
+	var servers sync.Map // of *redistest.Server, by script; they run side by side
+	own := func(ts *testscript.TestScript) *redistest.Server {
+		server, ok := servers.Load(ts)
+		if !ok {
+			ts.Fatalf("redis start comes first")
+		}
+		return server.(*redistest.Server)
+	}
 	return func(ts *testscript.TestScript, neg bool, args []string) {
 		if neg || len(args) == 0 {
 			ts.Fatalf("usage: redis start [args...] | kill | flush")
 		}
 		switch args[0] {
 		case "start":
-			servers[ts] = redistest.Start(t, args[1:]...)
-			ts.Setenv("REDIS", servers[ts].URL())
+			server := redistest.Start(t, args[1:]...)
+			servers.Store(ts, server)
+			ts.Setenv("REDIS", server.URL())
 		case "kill":
-			servers[ts].Kill()
+			own(ts).Kill()
 		case "flush":
-			ts.Check(servers[ts].Client().FlushAll(t.Context()).Err())
+			ts.Check(own(ts).Client().FlushAll(t.Context()).Err())
 		default:
 			ts.Fatalf("redis %s: no such command", args[0])
 		}
