@@ -99,22 +99,6 @@ func parseNumber(text string) (float64, bool) {
 	return v, err == nil && !math.IsNaN(v) && !math.IsInf(v, 0)
 }
 
-// String is the limit as ParseLimit reads it.
-func (l Limit) String() string {
-	number := func(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
-	switch {
-	case l.IsChange && l.Relative < 0:
-		return string(l.Metric) + "=" + number(l.Relative*100) + "%"
-	case l.IsChange:
-		return string(l.Metric) + "=+" + number(l.Relative*100) + "%"
-	case l.Metric == MetricRate:
-		return string(l.Metric) + "=" + number(l.Absolute)
-	case l.Metric == MetricErrors:
-		return string(l.Metric) + "=" + number(l.Absolute*100) + "%"
-	}
-	return string(l.Metric) + "=" + time.Duration(math.Round(l.Absolute*1e9)).String()
-}
-
 // Verdict is what a limit says of a difference.
 type Verdict string
 

@@ -106,8 +106,8 @@ func ExampleParseLimit() {
 	}
 	slower := bench.Difference{Metric: bench.MetricP99, Ratio: bench.Interval{Center: 1.3, Low: 1.2, High: 1.4}, P: 0.001}
 	noisy := bench.Difference{Metric: bench.MetricP99, Ratio: bench.Interval{Center: 1.3, Low: 0.8, High: 2.1}, P: 0.4}
-	fmt.Println(limit, limit.Judge(slower), limit.Judge(noisy))
-	// Output: p99=+10% exceeded unclear
+	fmt.Println(limit.Judge(slower), limit.Judge(noisy))
+	// Output: exceeded unclear
 }
 
 func FuzzParseLimit(f *testing.F) {
@@ -123,16 +123,9 @@ func FuzzParseLimit(f *testing.F) {
 			return
 		}
 		for _, v := range []float64{l.Absolute, l.Relative} {
-			if math.IsNaN(v) || math.IsInf(v, 0) {
+			if math.IsNaN(v) || math.IsInf(v, 0) || v <= -1 {
 				t.Fatalf("ParseLimit(%q) = %+v", text, l)
 			}
-		}
-		again, err := bench.ParseLimit(l.String())
-		if err != nil {
-			t.Fatalf("ParseLimit(%q), which was %q: %v", l, text, err)
-		}
-		if again.String() != l.String() {
-			t.Fatalf("ParseLimit(%q) = %v, want %v", l, again, l)
 		}
 	})
 }
