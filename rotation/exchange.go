@@ -31,6 +31,9 @@ const (
 type Attempt struct {
 	IdempotencyKey string // at most 256 bytes of printable ASCII; empty: none
 	ClientID       string // of the authenticated client; empty: none
+	// Scope is what the successor's access token is to have of the scope that
+	// was granted (RFC 6749, section 6): none of it given is all of it.
+	Scope []string
 }
 
 // Exchange exchanges a refresh token, or a renewable one, for its successor

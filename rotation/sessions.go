@@ -75,6 +75,8 @@ var (
 	// ErrNotExchangeable: an access token of a pair, or a token that belongs
 	// to another client.
 	ErrNotExchangeable = errors.New("rotation: token cannot be exchanged")
+	// ErrScope: more scope than was granted at login.
+	ErrScope = errors.New("rotation: scope was not granted")
 	// ErrInvalid: a login or an attempt that nobody may make.
 	ErrInvalid = errors.New("rotation: invalid")
 )
