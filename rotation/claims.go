@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
 	"github.com/rescindhq/rescind/denylist"
@@ -19,7 +20,8 @@ type descent struct {
 	session    uuid.UUID
 	subject    string
 	clientID   string
-	scope      string // granted at login, separated by spaces
+	scope      string // granted at login, separated by spaces; of a single token, what it has
+	lock       string // of the cookie that access tokens are bound to; empty: none
 	login      time.Time
 	sessionEnd time.Time
 	rotation   int64
@@ -32,6 +34,13 @@ type mint struct {
 	issuedAt      time.Time
 	accessExpiry  time.Time
 	refreshExpiry time.Time // of single style: zero
+
+	scope   string // of the access token
+	version int64  // of the claims
+	marked  int64  // the latest mark that it was renewed for, in ms of the store's clock
+	// extra is the application's claims. It is on no record: who signs again
+	// asks again.
+	extra jsontext.Value
 }
 
 // spendable is the exp of the token that the chain knows.
@@ -62,7 +71,10 @@ func (s *Sessions) schedule(d descent, now time.Time) (mint, error) {
 		}
 		return exp
 	}
-	m := mint{id: uuid.NewString(), issuedAt: issued, accessExpiry: expiry(s.opts.AccessTTL)}
+	m := mint{
+		id: uuid.NewString(), issuedAt: issued, accessExpiry: expiry(s.opts.AccessTTL),
+		scope: d.scope, version: s.opts.ClaimsVersion,
+	}
 	if d.style == Pair {
 		m.refreshExpiry = expiry(s.opts.RefreshTTL)
 	}
@@ -89,12 +101,22 @@ type lineage struct {
 	AuthTime   int64  `json:"auth_time"`
 	AuthMillis int64  `json:"auth_ms"`
 	SessionEnd int64  `json:"session_exp"`
+	Version    int64  `json:"cv,omitzero"`
+
+	Confirmation confirmation `json:"cnf,omitzero"`
+}
+
+// confirmation is what a token is bound to (RFC 7800): see verifier.CookieLock.
+type confirmation struct {
+	Cookie string `json:"cookie#S256,omitzero"`
 }
 
 type accessClaims struct {
 	lineage
-	Scope     string `json:"scope,omitzero"`
-	Renewable bool   `json:"renewable,omitzero"`
+	Scope     string         `json:"scope,omitzero"`
+	Renewable bool           `json:"renewable,omitzero"`
+	Marked    int64          `json:"mark_ms,omitzero"`
+	Extra     jsontext.Value `json:",embed"`
 }
 
 type refreshClaims struct {
@@ -114,6 +136,9 @@ func (s *Sessions) lineage(d descent, m mint) lineage {
 		AuthTime:   floorSeconds(d.login),
 		AuthMillis: d.login.UnixMilli(),
 		SessionEnd: d.sessionEnd.Unix(),
+		Version:    m.version,
+
+		Confirmation: confirmation{Cookie: d.lock},
 	}
 }
 
@@ -121,7 +146,8 @@ func (s *Sessions) lineage(d descent, m mint) lineage {
 func floorSeconds(t time.Time) int64 { return t.Truncate(time.Second).Unix() }
 
 // sign makes the tokens of one generation. The same descent and mint give the
-// same claims, whenever and on whichever node they are signed (R11).
+// same claims, whenever and on whichever node they are signed (R11); what the
+// application adds may be newer.
 func (s *Sessions) sign(d descent, m mint) (Tokens, error) {
 	t := Tokens{
 		Session:          d.session.String(),
@@ -129,7 +155,7 @@ func (s *Sessions) sign(d descent, m mint) (Tokens, error) {
 		AccessExpiresAt:  m.accessExpiry,
 		IssuedAt:         m.issuedAt,
 		SessionExpiresAt: d.sessionEnd,
-		Scope:            strings.Fields(d.scope),
+		Scope:            strings.Fields(m.scope),
 	}
 	if d.style == Pair {
 		refresh := refreshClaims{lineage: s.lineage(d, m), Grant: d.scope, AccessExpiry: m.accessExpiry.Unix()}
@@ -141,7 +167,7 @@ func (s *Sessions) sign(d descent, m mint) (Tokens, error) {
 		t.RefreshID, t.RefreshExpiresAt = m.id, m.refreshExpiry
 		t.AccessID = accessID(d.session, m.id)
 	}
-	access := accessClaims{lineage: s.lineage(d, m), Scope: d.scope, Renewable: d.style == Single}
+	access := accessClaims{lineage: s.lineage(d, m), Scope: m.scope, Renewable: d.style == Single, Marked: m.marked, Extra: m.extra}
 	access.ID, access.Audience, access.ExpiresAt = t.AccessID, oneOrMany(s.opts.Audience), m.accessExpiry.Unix()
 	var err error
 	t.Access, err = s.signClaims(accessType, access)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
 
 	"github.com/rescindhq/rescind/denylist"
@@ -32,7 +33,9 @@ type Attempt struct {
 	IdempotencyKey string // at most 256 bytes of printable ASCII; empty: none
 	ClientID       string // of the authenticated client; empty: none
 	// Scope is what the successor's access token is to have of the scope that
-	// was granted (RFC 6749, section 6): none of it given is all of it.
+	// was granted (RFC 6749, section 6): none of it given is all of it. A single
+	// token has no other record of what was granted, so that it is narrowed for
+	// good. A retry has the successor on record, whatever it asks for here.
 	Scope []string
 }
 
@@ -41,17 +44,38 @@ type Attempt struct {
 // too old is verifier.ErrExpired by our clock, denylist.ErrExpired by the
 // store's or where the session is over.
 func (s *Sessions) Exchange(ctx context.Context, raw string, a Attempt) (Tokens, error) {
+	claims, tokens, err := s.exchangeOnce(ctx, raw, a, 0)
+	if errors.Is(err, denylist.ErrReused) {
+		return Tokens{}, s.endReplayed(ctx, claims, err)
+	}
+	return tokens, err
+}
+
+// exchangeOnce is Exchange, but leaves a replayed session alone. The successor
+// is renewed for marks up to an instant.
+func (s *Sessions) exchangeOnce(ctx context.Context, raw string, a Attempt, marked int64) (verifier.Claims, Tokens, error) {
 	if err := a.validate(); err != nil {
-		return Tokens{}, err
+		return verifier.Claims{}, Tokens{}, err
 	}
 	// Read first: whatever takes long from here on can only cost the successor
 	// its life, not lengthen it (R8).
 	now := s.opts.Now()
 	claims, err := s.exchange.Authenticate(ctx, raw)
 	if err != nil {
-		return Tokens{}, err
+		return verifier.Claims{}, Tokens{}, err
 	}
 	old, err := s.exchangeable(claims, a)
+	if err != nil {
+		return claims, Tokens{}, err
+	}
+	old.marked = max(old.marked, marked)
+	tokens, err := s.succeed(ctx, old, a, now)
+	return claims, tokens, err
+}
+
+// succeed fixes, signs and spends, in this order (R8).
+func (s *Sessions) succeed(ctx context.Context, old presented, a Attempt, now time.Time) (Tokens, error) {
+	asked, err := narrow(old.scope, a.Scope)
 	if err != nil {
 		return Tokens{}, err
 	}
@@ -64,21 +88,23 @@ func (s *Sessions) Exchange(ctx context.Context, raw string, a Attempt) (Tokens,
 	if err != nil {
 		return Tokens{}, err
 	}
+	m.scope, m.marked = asked, old.marked
+	if m, err = s.freshen(ctx, next, m, a.Scope, old.version); err != nil {
+		return Tokens{}, err
+	}
 	// Signed before it is spent: a key that cannot sign costs nobody a token.
 	tokens, err := s.sign(next, m)
 	if err != nil {
 		return Tokens{}, err
 	}
 	spent, err := s.spend(ctx, old, m, a.IdempotencyKey, s.denies(old, now))
-	switch {
-	case errors.Is(err, denylist.ErrReused):
-		return Tokens{}, s.endReplayed(ctx, claims, err)
-	case err != nil:
+	if err != nil {
 		return Tokens{}, err
-	case !spent.Replayed:
+	}
+	if !spent.Replayed {
 		return tokens, nil
 	}
-	return s.signAgain(next, spent.Successor)
+	return s.signAgain(next, m.extra, spent.Successor)
 }
 
 func (a Attempt) validate() error {
@@ -94,23 +120,34 @@ type presented struct {
 	descent
 	token        denylist.Token
 	accessExpiry time.Time // of a pair's access token
+	version      int64     // of its claims
+	marked       int64     // see mint
+}
+
+// own is what our tokens say beyond what every token may.
+type own struct {
+	Scope        string       `json:"scope"`
+	Grant        string       `json:"grant"`
+	AccessExpiry int64        `json:"access_exp"`
+	Version      int64        `json:"cv"`
+	Marked       int64        `json:"mark_ms"`
+	Confirmation confirmation `json:"cnf"`
 }
 
 // exchangeable reads a genuine token as one that may be exchanged (R8).
 func (s *Sessions) exchangeable(c verifier.Claims, a Attempt) (presented, error) {
 	p := presented{token: c.Token()}
-	var err error
+	read := s.readRenewable
 	if c.Type() == refreshType {
-		err = s.readRefresh(c, &p)
-	} else {
-		err = s.readRenewable(c, &p)
+		read = s.readRefresh
 	}
-	if err != nil {
+	if err := read(c, &p); err != nil {
 		return presented{}, err
 	}
 	if c.ClientID() != a.ClientID {
 		return presented{}, fmt.Errorf("%w: another client's", ErrNotExchangeable)
 	}
+	var err error
 	p.session, err = uuid.Parse(c.Session())
 	if err != nil || p.session.String() != c.Session() || c.SessionExpiresAt().IsZero() || c.Rotation() < 0 || c.Subject() == "" {
 		return presented{}, fmt.Errorf("%w: it belongs to no session", ErrNotExchangeable)
@@ -127,14 +164,11 @@ func (s *Sessions) readRefresh(c verifier.Claims, p *presented) error {
 	if c.ExpiresAt().Sub(c.IssuedAt()) > s.opts.MaxRefreshLifetime {
 		return verifier.ErrLifetime
 	}
-	var own struct {
-		Grant        string `json:"grant"`
-		AccessExpiry int64  `json:"access_exp"`
+	said, err := p.read(c)
+	if err != nil {
+		return err
 	}
-	if err := c.Decode(&own); err != nil {
-		return fmt.Errorf("%w: its grant is unreadable", ErrNotExchangeable)
-	}
-	p.style, p.scope, p.accessExpiry = Pair, own.Grant, time.Unix(own.AccessExpiry, 0)
+	p.style, p.scope, p.accessExpiry = Pair, said.Grant, time.Unix(said.AccessExpiry, 0)
 	return nil
 }
 
@@ -151,14 +185,22 @@ func (s *Sessions) readRenewable(c verifier.Claims, p *presented) error {
 	if c.ExpiresAt().Sub(c.IssuedAt()) > s.opts.MaxAccessLifetime {
 		return verifier.ErrLifetime
 	}
-	var own struct {
-		Scope string `json:"scope"`
+	said, err := p.read(c)
+	if err != nil {
+		return err
 	}
-	if err := c.Decode(&own); err != nil {
-		return fmt.Errorf("%w: its scope is unreadable", ErrNotExchangeable)
-	}
-	p.style, p.scope = Single, own.Scope
+	p.style, p.scope = Single, said.Scope
 	return nil
+}
+
+// read takes over what tokens of both styles say.
+func (p *presented) read(c verifier.Claims) (own, error) {
+	var said own
+	if err := c.Decode(&said); err != nil {
+		return own{}, fmt.Errorf("%w: its claims are unreadable", ErrNotExchangeable)
+	}
+	p.version, p.marked, p.lock = said.Version, said.Marked, said.Confirmation.Cookie
+	return said, nil
 }
 
 // tooOften is R13's bound, of which a retry of an allowed exchange is never
@@ -179,7 +221,7 @@ func (s *Sessions) spend(ctx context.Context, old presented, m mint, key string,
 		IssuedAt:  m.issuedAt,
 		ExpiresAt: m.spendable(old.style),
 		Key:       key,
-		Note:      encodeNote(m),
+		Note:      encodeNote(m, old.scope),
 	}
 	how := denylist.Exchange{Window: s.opts.ReplayWindow, Overlap: s.opts.VerifyOverlap, Denies: denies}
 	var spent denylist.Spent
@@ -206,11 +248,12 @@ func (s *Sessions) denies(old presented, now time.Time) []denylist.Entry {
 
 // signAgain signs the successor on record (R11), whatever the settings are by
 // now and whichever key signs.
-func (s *Sessions) signAgain(next descent, on denylist.Successor) (Tokens, error) {
+func (s *Sessions) signAgain(next descent, extra jsontext.Value, on denylist.Successor) (Tokens, error) {
 	m, err := mintOf(on, next)
 	if err != nil {
 		return Tokens{}, err
 	}
+	m.extra = extra
 	tokens, err := s.sign(next, m)
 	if err != nil {
 		return Tokens{}, err

@@ -2,6 +2,8 @@ package rotation
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,6 +24,9 @@ type Login struct {
 	Subject  string    // an id, never a login name
 	Scope    []string
 	ClientID string
+	// Lock binds the session's access tokens to a cookie: what
+	// verifier.CookieLock.Set returned. Empty: they are bound to none.
+	Lock string
 }
 
 // Tokens is the answer to a login or an exchange.
@@ -35,13 +40,13 @@ type Tokens struct {
 	RefreshExpiresAt time.Time
 	IssuedAt         time.Time
 	SessionExpiresAt time.Time
-	Scope            []string
-	Replayed         bool // the same successor as an earlier answer
+	Scope            []string // of the access token
+	Replayed         bool     // the same successor as an earlier answer
 }
 
 // Login begins a session. It asks no store: a revocation that races with it
 // catches the session by its login instant (R9).
-func (s *Sessions) Login(_ context.Context, l Login) (Tokens, error) {
+func (s *Sessions) Login(ctx context.Context, l Login) (Tokens, error) {
 	now := s.opts.Now()
 	if err := l.validate(now); err != nil {
 		return Tokens{}, err
@@ -53,11 +58,15 @@ func (s *Sessions) Login(_ context.Context, l Login) (Tokens, error) {
 		subject:    l.Subject,
 		clientID:   l.ClientID,
 		scope:      strings.Join(l.Scope, " "),
+		lock:       l.Lock,
 		login:      at,
 		sessionEnd: at.Add(s.opts.SessionTTL).Truncate(time.Second),
 	}
 	m, err := s.schedule(d, now)
 	if err != nil {
+		return Tokens{}, err
+	}
+	if m, err = s.freshen(ctx, d, m, nil, 0); err != nil {
 		return Tokens{}, err
 	}
 	return s.sign(d, m)
@@ -73,6 +82,9 @@ func (l Login) validate(now time.Time) error {
 	}
 	if err := checkID("subject", l.Subject); err != nil {
 		return err
+	}
+	if lock, err := base64.RawURLEncoding.Strict().DecodeString(l.Lock); l.Lock != "" && (err != nil || len(lock) != sha256.Size) {
+		return fmt.Errorf("%w: lock is not what verifier.CookieLock returns", ErrInvalid)
 	}
 	if l.ClientID != "" {
 		if err := checkID("client id", l.ClientID); err != nil {

@@ -60,6 +60,14 @@ type Options struct {
 	// refresh token is exchanged: the setting rotate-denies-access=false.
 	KeepOldAccess bool
 
+	// Claims is asked at each login and exchange what to sign beside our own
+	// claims: see [FreshClaims]. Default: nothing.
+	Claims func(context.Context, ClaimsRequest) (FreshClaims, error)
+	// ClaimsVersion is the version of the claims that this node issues: cv.
+	// [Sliding] exchanges tokens of an older one at their next request, with
+	// no store asked. Raise it with a deployment that needs other claims.
+	ClaimsVersion int64
+
 	MaxAccessLifetime  time.Duration // default 24 h
 	MaxRefreshLifetime time.Duration // default 90 d
 
@@ -212,6 +220,9 @@ func (o Options) validate() error {
 		case ttl.value > ttl.max:
 			return fmt.Errorf("rotation: %s %v: want at most %v", ttl.name, ttl.value, ttl.max)
 		}
+	}
+	if o.ClaimsVersion < 0 {
+		return fmt.Errorf("rotation: negative claims version %d", o.ClaimsVersion)
 	}
 	for name, d := range map[string]time.Duration{"leeway": o.Leeway, "replay window": o.ReplayWindow, "verify overlap": o.VerifyOverlap} {
 		if d < 0 {
