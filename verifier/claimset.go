@@ -23,6 +23,9 @@ const maxAudiences = 64
 // less, or more, than its issuer meant.
 func (i *issuer) claimSet(p *parts, key Key) (*claims, error) {
 	c := &claims{payload: p.payload, typ: i.types[i.typeOf(p)], keyID: key.ID()}
+	if err := i.own.read(p); err != nil {
+		return nil, err
+	}
 	t := typing{claims: &p.claims}
 
 	c.token.Issuer = i.name

@@ -19,6 +19,12 @@ var (
 	ErrAlgorithm = errors.New("verifier: algorithm does not fit the key")
 	// ErrUnknownKey: no key has that kid, or there is none and several keys.
 	ErrUnknownKey = errors.New("verifier: unknown key")
+	// ErrKeyWithdrawn: the key with that kid may have leaked, and nothing that
+	// it signed counts any more.
+	ErrKeyWithdrawn = errors.New("verifier: the signing key was withdrawn")
+	// ErrCookieLock: the token is bound to a cookie that did not come with it,
+	// or to none where it has to be: see CookieLock.
+	ErrCookieLock = errors.New("verifier: token without its cookie")
 	// ErrSignature: the key did not make this signature.
 	ErrSignature = errors.New("verifier: signature is wrong")
 	// ErrIssuer: iss is missing or nobody that is trusted.

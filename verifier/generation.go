@@ -45,7 +45,7 @@ func (i *issuer) generation() *Generation {
 func (i *issuer) has(ctx context.Context, kid string, key Key) (has, gone bool) {
 	now, err := i.keys.Key(ctx, kid)
 	if err != nil {
-		return false, errors.Is(err, ErrUnknownKey)
+		return false, errors.Is(err, ErrUnknownKey) || errors.Is(err, ErrKeyWithdrawn)
 	}
 	return now == key, now != key
 }

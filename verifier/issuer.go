@@ -1,6 +1,7 @@
 package verifier
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -20,8 +21,20 @@ type Issuer struct {
 	// does not count. Default at+jwt only (RFC 9068). An empty string among
 	// them accepts tokens without typ.
 	Types []string
+	// Algorithms are those that a key may be for. Default all: what a key is
+	// for says the key, never a token (R2).
+	Algorithms []Algorithm
+	// ScopeClaim and SessionClaim are the claims that hold the scope, a string
+	// or an array of strings, and the session. Default scope and sid; others
+	// are scp (Okta, Entra ID) and permissions (Auth0). Where they are named,
+	// the standard ones mean nothing.
+	ScopeClaim, SessionClaim string
 	// MaxLifetime is the most that exp − iat may be. Default 24 h.
 	MaxLifetime time.Duration
+	// SessionLife is the longest that a session of the issuer goes on: so long
+	// an entry about its sessions, its subjects or all of it stands (R5).
+	// Default 90 d; less than MaxLifetime counts as that.
+	SessionLife time.Duration
 	// InsecureIDFingerprint accepts tokens without jti: their id is a digest of
 	// the decoded claims bytes (R3). Such a token can be denied by its issuer's
 	// exact bytes only.
@@ -36,8 +49,11 @@ type issuer struct {
 	fixed       bool      // the keys never change
 	versioned   Versioned // nil: they cannot say whether they have
 	audiences   []string
-	types       []string // in the form of Claims.Type
+	types       []string    // in the form of Claims.Type
+	algorithms  []Algorithm // nil: all
+	own         ownClaims
 	maxLifetime time.Duration
+	sessionLife time.Duration
 	fingerprint bool
 	sample      denylist.Token // a prepared one: see PreparedLike
 }
@@ -45,6 +61,7 @@ type issuer struct {
 const (
 	defaultType        = "at+jwt"
 	defaultMaxLifetime = 24 * time.Hour
+	defaultSessionLife = 90 * 24 * time.Hour
 )
 
 func newIssuer(from Issuer) (*issuer, error) {
@@ -59,14 +76,22 @@ func newIssuer(from Issuer) (*issuer, error) {
 		return nil, bad("a key that NewKey did not make")
 	case len(from.Audiences) == 0 || slices.Contains(from.Audiences, ""):
 		return nil, bad("no audience: any other service's tokens would be accepted")
-	case from.MaxLifetime < 0:
+	case from.MaxLifetime < 0 || from.SessionLife < 0:
 		return nil, bad("negative lifetime")
+	case slices.ContainsFunc(from.Algorithms, func(a Algorithm) bool { return a.family() == familyNone }):
+		return nil, bad("an algorithm that is none")
+	}
+	own, err := newOwnClaims(from)
+	if err != nil {
+		return nil, bad(err.Error())
 	}
 	i := &issuer{
 		name:        from.Name,
 		keys:        from.Keys,
 		fixed:       fixed,
 		audiences:   slices.Clone(from.Audiences),
+		algorithms:  slices.Clone(from.Algorithms),
+		own:         own,
 		maxLifetime: from.MaxLifetime,
 		fingerprint: from.InsecureIDFingerprint,
 		sample:      denylist.Token{Issuer: from.Name, ID: "sample"}.Prepared(),
@@ -78,6 +103,7 @@ func newIssuer(from Issuer) (*issuer, error) {
 	if i.maxLifetime == 0 {
 		i.maxLifetime = defaultMaxLifetime
 	}
+	i.sessionLife = max(cmp.Or(from.SessionLife, defaultSessionLife), i.maxLifetime)
 	for _, typ := range from.Types {
 		i.types = append(i.types, strings.ToLower(mediaType(typ)))
 	}
@@ -92,6 +118,15 @@ func newIssuer(from Issuer) (*issuer, error) {
 func (v *Verifier) MaxLifetime(issuer string) time.Duration {
 	if i := v.issuers[issuer]; i != nil {
 		return i.maxLifetime
+	}
+	return 0
+}
+
+// SessionLife is the longest life of an issuer's sessions by its policy: what
+// an entry about them must outlive. It is 0 for an issuer that is not trusted.
+func (v *Verifier) SessionLife(issuer string) time.Duration {
+	if i := v.issuers[issuer]; i != nil {
+		return i.sessionLife
 	}
 	return 0
 }
@@ -125,8 +160,11 @@ func (i *issuer) keyOf(ctx context.Context, p *parts) (Key, error) {
 	if err != nil {
 		return Key{}, err
 	}
-	if key.Algorithm() != Algorithm(p.alg) {
+	switch {
+	case key.Algorithm() != Algorithm(p.alg):
 		return Key{}, ErrAlgorithm
+	case i.algorithms != nil && !slices.Contains(i.algorithms, key.Algorithm()):
+		return Key{}, fmt.Errorf("%w: not one of the policy's", ErrAlgorithm)
 	}
 	return key, nil
 }

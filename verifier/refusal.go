@@ -40,6 +40,7 @@ var refusals = []struct {
 	{ErrClaims, unauthorized("token_malformed", "A required claim is missing or ill-typed.")},
 	{ErrHeader, unauthorized("token_invalid", "The token's header is not accepted.")},
 	{ErrAlgorithm, unauthorized("token_invalid", "The token's algorithm is not accepted.")},
+	{ErrKeyWithdrawn, unauthorized("token_invalid", "The signing key was withdrawn: log in again.")},
 	{ErrUnknownKey, unauthorized("token_invalid", "The token's key is not known.")},
 	{ErrSignature, unauthorized("token_invalid", "The token's signature is wrong.")},
 	{ErrIssuer, unauthorized("token_invalid", "The token's issuer is not trusted.")},
@@ -47,6 +48,7 @@ var refusals = []struct {
 	{ErrType, unauthorized("token_invalid", "The token is of another type.")},
 	{ErrLifetime, unauthorized("token_invalid", "The token's lifetime is not accepted.")},
 	{ErrExpired, unauthorized("token_expired", "The token has expired.")},
+	{ErrCookieLock, unauthorized("token_invalid", "The token is bound to a cookie that did not come with it.")},
 	{ErrNotYetValid, unauthorized("token_not_yet_valid", "The token is not valid yet.")},
 	{ErrScope, Refusal{Status: http.StatusForbidden, Code: "insufficient_scope", Description: "The token's scope is not sufficient."}},
 }
