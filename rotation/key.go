@@ -39,6 +39,7 @@ type ringKey struct {
 	createdAt     time.Time
 	signsSince    time.Time
 	verifiesUntil time.Time
+	withdrawnAt   time.Time // of one that has neither private nor public any more
 }
 
 func (ks ring) clone() ring { return slices.Clone(ks) }
@@ -68,6 +69,9 @@ func (ks ring) key(kid string, now func() time.Time) (verifier.Key, bool) {
 		if kid != "" && k.id != kid {
 			continue
 		}
+		if k.state() == Withdrawn {
+			continue
+		}
 		// Only a key that no longer signs ends: the others cost no clock.
 		if !k.verifiesUntil.IsZero() && k.dead(now()) {
 			continue
@@ -80,6 +84,8 @@ func (ks ring) key(kid string, now func() time.Time) (verifier.Key, bool) {
 
 func (k ringKey) state() KeyState {
 	switch {
+	case !k.withdrawnAt.IsZero():
+		return Withdrawn
 	case !k.verifiesUntil.IsZero():
 		return Verifying
 	case !k.signsSince.IsZero():
@@ -90,14 +96,18 @@ func (k ringKey) state() KeyState {
 
 // dead reports whether the last token that the key signed has expired.
 func (k ringKey) dead(now time.Time) bool {
-	return k.state() == Verifying && !now.Before(k.verifiesUntil)
+	return !k.verifiesUntil.IsZero() && !now.Before(k.verifiesUntil)
 }
 
 func (k ringKey) info() KeyInfo {
-	return KeyInfo{
+	info := KeyInfo{
 		ID: k.id, Algorithm: k.alg, State: k.state(),
-		CreatedAt: k.createdAt, SignsSince: k.signsSince, VerifiesUntil: k.verifiesUntil,
+		CreatedAt: k.createdAt, SignsSince: k.signsSince, VerifiesUntil: k.verifiesUntil, WithdrawnAt: k.withdrawnAt,
 	}
+	if info.State == Withdrawn {
+		info.VerifiesUntil = time.Time{} // inside, it is when the key is forgotten
+	}
+	return info
 }
 
 // sign is the JWS compact serialization (RFC 7515, section 7.1).

@@ -33,7 +33,13 @@ type keyRecord struct {
 	CreatedAt     time.Time      `json:"created_at"`
 	SignsSince    time.Time      `json:"signs_since,omitzero"`
 	VerifiesUntil time.Time      `json:"verifies_until,omitzero"`
-	JWK           jsontext.Value `json:"jwk"` // RFC 7517, with its private members
+	JWK           jsontext.Value `json:"jwk,omitzero"` // RFC 7517, with its private members
+
+	// Of a key that was withdrawn, in place of the JWK: nobody needs its
+	// secret any more.
+	WithdrawnAt time.Time          `json:"withdrawn_at,omitzero"`
+	KeyID       string             `json:"kid,omitzero"`
+	Algorithm   verifier.Algorithm `json:"alg,omitzero"`
 }
 
 // encodeRing is the inverse of decodeRing.
@@ -43,6 +49,10 @@ func encodeRing(keys ring) ([]byte, error) {
 	}
 	file := keyFile{Version: keyFileVersion, Keys: make([]keyRecord, len(keys))}
 	for i, k := range keys {
+		if k.state() == Withdrawn {
+			file.Keys[i] = tombstone(k)
+			continue
+		}
 		jwk, err := jose.JSONWebKey{Key: k.private, KeyID: k.id, Algorithm: string(k.alg), Use: "sig"}.MarshalJSON()
 		if err != nil {
 			// The cause is left out, here and below: it may quote a key (R19).
@@ -86,12 +96,18 @@ func decodeRing(data []byte) (ring, error) {
 
 // key reads one record.
 func (rec keyRecord) key() (ringKey, error) {
+	if !rec.WithdrawnAt.IsZero() {
+		return rec.withdrawn()
+	}
+	if rec.KeyID != "" || rec.Algorithm != "" {
+		return ringKey{}, errors.New("kid or alg beside the JWK")
+	}
 	var jwk jose.JSONWebKey
 	if err := jwk.UnmarshalJSON(rec.JWK); err != nil {
 		return ringKey{}, errors.New("not a JWK")
 	}
-	if jwk.KeyID == "" || len(jwk.KeyID) > denylist.MaxID {
-		return ringKey{}, fmt.Errorf("kid of %d bytes: want 1 to %d", len(jwk.KeyID), denylist.MaxID)
+	if err := checkKeyID(jwk.KeyID); err != nil {
+		return ringKey{}, err
 	}
 	key, err := newRingKey(jwk.KeyID, verifier.Algorithm(jwk.Algorithm), jwk.Key, rec.CreatedAt)
 	if err != nil {
@@ -102,6 +118,13 @@ func (rec keyRecord) key() (ringKey, error) {
 	}
 	key.signsSince, key.verifiesUntil = rec.SignsSince, rec.VerifiesUntil
 	return key, nil
+}
+
+func checkKeyID(kid string) error {
+	if kid == "" || len(kid) > denylist.MaxID {
+		return fmt.Errorf("kid of %d bytes: want 1 to %d", len(kid), denylist.MaxID)
+	}
+	return nil
 }
 
 // check refuses what Generate, Rotate and Retire never make.

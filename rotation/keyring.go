@@ -19,7 +19,8 @@ const handover = time.Hour
 // defaultTokenLife is the longest policy for any token of ours.
 const defaultTokenLife = 90 * 24 * time.Hour
 
-// Errors of a KeyRing. A kid that it does not have is verifier.ErrUnknownKey.
+// Errors of a KeyRing. A kid that it does not have is verifier.ErrUnknownKey,
+// one that was withdrawn verifier.ErrKeyWithdrawn.
 var (
 	// ErrNoKey: the ring has no key that signs. Generate makes one.
 	ErrNoKey = errors.New("rotation: no signing key")
@@ -65,6 +66,7 @@ const (
 	Waiting   KeyState = "waiting"   // published, so that verifiers know it before it signs
 	Signing   KeyState = "signing"   // signs, and verifies
 	Verifying KeyState = "verifying" // no longer signs; verifies until VerifiesUntil
+	Withdrawn KeyState = "withdrawn" // does neither, and says so: see Withdraw
 )
 
 // KeyInfo describes a key without its secret.
@@ -75,6 +77,7 @@ type KeyInfo struct {
 	CreatedAt     time.Time
 	SignsSince    time.Time // zero while Waiting
 	VerifiesUntil time.Time // zero unless Verifying
+	WithdrawnAt   time.Time // zero unless Withdrawn
 }
 
 // NewKeyRing returns a ring in memory with one new signing key.
@@ -291,6 +294,9 @@ func (r *KeyRing) Key(_ context.Context, kid string) (verifier.Key, error) {
 		if key, ok := r.inForce().key(kid, r.now); ok {
 			return key, nil
 		}
+	}
+	if r.inForce().withdrawn(kid) {
+		return verifier.Key{}, fmt.Errorf("rotation: %w", verifier.ErrKeyWithdrawn)
 	}
 	return verifier.Key{}, fmt.Errorf("rotation: %w", verifier.ErrUnknownKey)
 }

@@ -79,17 +79,30 @@ func keysRotate(*pflag.FlagSet) action {
 
 func keysRetire(fs *pflag.FlagSet) action {
 	force := fs.Bool("force", false, "")
+	now := fs.Bool("now", false, "")
 	return func(_ context.Context, c *call) error {
 		ring, err := c.openKeys()
 		if err != nil {
 			return err
 		}
+		if *now {
+			return c.withdraw(ring)
+		}
 		if err := ring.Retire(c.args[0], *force); err != nil {
-			return refused("%w", err).hint("rescind keys list shows what each key does; --force retires one that tokens still need, and ends them")
+			return refused("%w", err).hint("rescind keys list shows what each key does; --now withdraws one that leaked, --force removes one that tokens still need; both end its tokens")
 		}
 		c.say("retired %s", c.args[0])
 		return nil
 	}
+}
+
+// withdraw is for a key that leaked: at once, and clients are told why.
+func (c *call) withdraw(ring *rotation.KeyRing) error {
+	if _, err := ring.Withdraw(c.args[0]); err != nil {
+		return refused("%w", err).hint("rescind keys list shows the keys that there are")
+	}
+	c.say("withdrew %s: servers on this directory deny its tokens within seconds, others when they fetch the key set again", c.args[0])
+	return nil
 }
 
 func keysJWKS(*pflag.FlagSet) action {
@@ -115,13 +128,14 @@ type keyRow struct {
 	CreatedAt     string             `json:"created_at"`
 	SignsSince    string             `json:"signs_since,omitempty"`
 	VerifiesUntil string             `json:"verifies_until,omitempty"`
+	WithdrawnAt   string             `json:"withdrawn_at,omitempty"`
 }
 
 func (c *call) printKeys(infos ...rotation.KeyInfo) error {
 	keys := []keyRow{}
 	rows := [][]string{}
 	for _, k := range infos {
-		row := keyRow{k.ID, k.Algorithm, k.State, instant(k.CreatedAt), instant(k.SignsSince), instant(k.VerifiesUntil)}
+		row := keyRow{k.ID, k.Algorithm, k.State, instant(k.CreatedAt), instant(k.SignsSince), instant(k.VerifiesUntil), instant(k.WithdrawnAt)}
 		keys = append(keys, row)
 		rows = append(rows, []string{row.ID, string(row.Algorithm), string(row.State), row.CreatedAt, row.SignsSince, row.VerifiesUntil})
 	}
