@@ -131,6 +131,18 @@ func (v *Verifier) SessionLife(issuer string) time.Duration {
 	return 0
 }
 
+// Remotes are the issuers' key sets that are fetched, by issuer: for programs
+// that call Refresh, or show their state.
+func (v *Verifier) Remotes() map[string]*Remote {
+	remotes := map[string]*Remote{}
+	for name, i := range v.issuers {
+		if remote, ok := i.keys.(*Remote); ok {
+			remotes[name] = remote
+		}
+	}
+	return remotes
+}
+
 // issuerOf finds whose token this claims to be: that decides about the keys,
 // one of which then has to prove it.
 func (v *Verifier) issuerOf(p *parts) (*issuer, error) {

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/rescindhq/rescind/cmd/internal/duration"
 	"github.com/rescindhq/rescind/rotation"
 	"github.com/rescindhq/rescind/verifier"
 )
@@ -182,9 +183,9 @@ func TestBadCalls(t *testing.T) {
 		{"serve -x", "serve: unknown flag -x"},
 		{"serve now", `serve: unexpected argument "now"`},
 		{"serve --replay-window", "--replay-window: no value"},
-		{"serve --replay-window soon", `--replay-window "soon": ` + errDuration.Error()},
-		{"serve --replay-window -1s", `--replay-window "-1s": ` + errDuration.Error()},
-		{"serve --replay-window 10", `--replay-window "10": ` + errDuration.Error()},
+		{"serve --replay-window soon", `--replay-window "soon": ` + duration.ErrInvalid.Error()},
+		{"serve --replay-window -1s", `--replay-window "-1s": ` + duration.ErrInvalid.Error()},
+		{"serve --replay-window 10", `--replay-window "10": ` + duration.ErrInvalid.Error()},
 		{"serve --access-ttl 0", `--access-ttl "0": must be longer than 0`},
 		{"serve --style triple", `--style "triple": want pair or single`},
 		{"serve --check mirror", "--check is mirror, but redis is not set"},

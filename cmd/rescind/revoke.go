@@ -38,6 +38,9 @@ func revokeCommand(fs *pflag.FlagSet) action {
 			return err
 		}
 		entry := denylist.Entry{Scope: names[0].scope, Issuer: issuer, ID: names[0].id, Revoked: &denylist.Revoked{}}
+		if entry.Lifetime, err = c.lifetimeOf(list, entry); err != nil {
+			return err
+		}
 		result, err := list.revoke(ctx, terms.on(entry), terms.barrier)
 		return c.printResult(result, err)
 	}
@@ -102,7 +105,7 @@ func (c *call) revokeToken(ctx context.Context, list *denylister, path string, t
 		result, err := r.revokeToken(ctx, raw, terms)
 		return c.printResult(result, err)
 	}
-	sessions, err := c.openSessions(list.Store)
+	recognize, err := c.openRecognizer(list.Store)
 	if err != nil {
 		return err
 	}
@@ -110,7 +113,7 @@ func (c *call) revokeToken(ctx context.Context, list *denylister, path string, t
 	if err != nil {
 		return err
 	}
-	claims, err := sessions.Recognize(ctx, raw)
+	claims, err := recognize(ctx, raw)
 	if err != nil {
 		return fmt.Errorf("nothing was revoked: %w", err)
 	}

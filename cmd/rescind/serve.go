@@ -142,7 +142,11 @@ func (h *house) serve(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	v, err := verifier.New(h.store, []verifier.Issuer{sessions.Issuer()}, verifier.Options{Leeway: c.leeway})
+	others, err := c.otherIssuers()
+	if err != nil {
+		return err
+	}
+	v, err := verifier.New(h.store, append(others, sessions.Issuer()), verifier.Options{Leeway: c.leeway})
 	if err != nil {
 		return usageError("%w", err)
 	}
@@ -157,6 +161,8 @@ func (h *house) serve(ctx context.Context, c *call) error {
 		DrainTime:  c.drainTime(),
 		Logger:     h.log,
 		Version:    thisBuild().Version,
+
+		ForwardAuthIssuers: c.forwardAuthIssuers,
 	})
 	if err != nil {
 		return usageError("%w", err)

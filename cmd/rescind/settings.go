@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"github.com/rescindhq/rescind/cmd/internal/trust"
 )
 
 // settings are what flags, variables and the file of settings may say. Each is
@@ -23,7 +25,10 @@ type settings struct {
 	audience        []string
 	keys, users     string
 	tlsCert, tlsKey string
-	logFormat       string
+
+	issuerTables       []trust.Table // other issuers: only of the file
+	forwardAuthIssuers []string
+	logFormat          string
 
 	style              string
 	accessTTL          time.Duration
@@ -53,7 +58,7 @@ const (
 	verifySettings   = "keys issuer audience leeway check"
 	sessionSettings  = "style access-ttl refresh-ttl session-ttl replay-window verify-overlap rotate-every rotate-denies-access"
 	issueSettings    = redisSettings + " " + verifySettings + " " + sessionSettings
-	serveSettings    = issueSettings + " addr admin-addr users tls-cert tls-key log-format"
+	serveSettings    = issueSettings + " forward-auth-issuers addr admin-addr users tls-cert tls-key log-format"
 	ringSettings     = "keys max-access-lifetime max-refresh-lifetime"
 )
 
@@ -74,6 +79,7 @@ func (s *settings) flags() *pflag.FlagSet {
 	fs.StringSliceVar(&s.audience, "audience", []string{"rescind"}, "")
 	fs.StringVar(&s.keys, "keys", "", "")
 	fs.StringVar(&s.users, "users", "", "")
+	fs.StringSliceVar(&s.forwardAuthIssuers, "forward-auth-issuers", nil, "")
 	fs.StringVar(&s.tlsCert, "tls-cert", "", "")
 	fs.StringVar(&s.tlsKey, "tls-key", "", "")
 	choice(fs, &s.logFormat, "log-format", "", "text", "json")
@@ -108,13 +114,13 @@ func (s *settings) set(name string) bool { return s.origin[name] != "" }
 
 func span(fs *pflag.FlagSet, to *time.Duration, name string, preset time.Duration) {
 	*to = preset
-	fs.Var(durationValue{to: to, positive: true}, name, "")
+	fs.Var(durationValue{To: to, Positive: true}, name, "")
 }
 
 // spanOrZero is for settings that 0 turns off.
 func spanOrZero(fs *pflag.FlagSet, to *time.Duration, name string, preset time.Duration) {
 	*to = preset
-	fs.Var(durationValue{to: to}, name, "")
+	fs.Var(durationValue{To: to}, name, "")
 }
 
 func choice(fs *pflag.FlagSet, to *string, name, preset string, options ...string) {

@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/rescindhq/rescind/cmd/internal/duration"
 )
 
 // environment is a lookup of variables in a map.
@@ -91,7 +93,7 @@ func TestDurations(t *testing.T) {
 		"", "d", "10", "-1s", "+1s", "-1d", "1d-1h", "1.5d", "1d1d", "1h1d", "1d ", " 1d", "1D", "106752d", "99999999999d", "106751d99h", "soon", "1w",
 	} {
 		_, err := parseDuration(text)
-		assert.ErrorIs(t, err, errDuration, "parseDuration(%q)", text)
+		assert.ErrorIs(t, err, duration.ErrInvalid, "parseDuration(%q)", text)
 	}
 	for d, want := range map[time.Duration]string{
 		0: "0", 30 * day: "30d", 36 * time.Hour: "1d12h", 15 * time.Minute: "15m", time.Minute + time.Second: "1m1s",

@@ -7,6 +7,8 @@ import (
 
 	"github.com/BurntSushi/toml"
 	"github.com/spf13/pflag"
+
+	"github.com/rescindhq/rescind/cmd/internal/trust"
 )
 
 // maxConfig is the most bytes that a file of settings may have.
@@ -15,10 +17,11 @@ const maxConfig = 64 << 10
 // load completes the settings that no flag gave, from variables and from the
 // file of settings. Whatever is wrong is a usage error that names its place.
 func (s *settings) load(all *pflag.FlagSet, configPath string, getenv func(string) string) error {
-	file, err := readConfig(configPath)
+	file, tables, err := readConfig(configPath)
 	if err != nil {
 		return err
 	}
+	s.issuerTables = tables
 	for key := range file {
 		if f := all.Lookup(flagName(key)); f == nil || key != keyName(f.Name) {
 			return usageError("%s: unknown key %q", configPath, key).hint("run rescind help for the settings; a key is written with underscores")
@@ -58,20 +61,26 @@ func variableName(flag string) string {
 func keyName(flag string) string { return strings.ReplaceAll(flag, "-", "_") }
 func flagName(key string) string { return strings.ReplaceAll(key, "_", "-") }
 
-// readConfig reads a TOML file of flat keys. No path means no file.
-func readConfig(path string) (map[string]any, error) {
+// readConfig reads a TOML file of flat keys, and its tables of issuers. No path
+// means no file.
+func readConfig(path string) (map[string]any, []trust.Table, error) {
 	if path == "" {
-		return nil, nil
+		return nil, nil, nil
 	}
 	data, err := readFile(path, maxConfig)
 	if err != nil {
-		return nil, usageError("--config: %w", err)
+		return nil, nil, usageError("--config: %w", err)
 	}
 	keys := map[string]any{}
 	if err := toml.Unmarshal(data, &keys); err != nil {
-		return nil, usageError("%s: %w", path, err)
+		return nil, nil, usageError("%s: %w", path, err)
 	}
-	return keys, nil
+	tables, err := trust.Parse(data)
+	if err != nil {
+		return nil, nil, usageError("%s: %w", path, err)
+	}
+	delete(keys, trust.Key)
+	return keys, tables, nil
 }
 
 // setFromFile gives a setting the value of its key. TOML has types; durations

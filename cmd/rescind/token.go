@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,13 +10,11 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/rescindhq/rescind/cmd/internal/trust"
 	"github.com/rescindhq/rescind/denylist"
 	"github.com/rescindhq/rescind/rotation"
 	"github.com/rescindhq/rescind/verifier"
 )
-
-// maxKeyFile is the most bytes that a file of public keys may have.
-const maxKeyFile = 1 << 20
 
 // tokenIssue begins a session without a login. It needs Redis for one thing:
 // a session's first instant is on Redis's clock, so that a cutoff means the
@@ -111,10 +108,7 @@ func tokenVerify(fs *pflag.FlagSet) action {
 	types := fs.StringSlice("type", nil, "")
 	rsa := fs.String("alg", "", "")
 	return func(ctx context.Context, c *call) error {
-		if err := c.need("keys", "issuer"); err != nil {
-			return err
-		}
-		trusted, err := c.trust(*types, *rsa)
+		trusted, err := c.trustedIssuers(*types, *rsa)
 		if err != nil {
 			return err
 		}
@@ -123,7 +117,7 @@ func tokenVerify(fs *pflag.FlagSet) action {
 			return err
 		}
 		defer ask.done()
-		v, err := verifier.New(ask, []verifier.Issuer{trusted}, verifier.Options{Leeway: c.leeway})
+		v, err := verifier.New(ask, trusted, verifier.Options{Leeway: c.leeway})
 		if err != nil {
 			return usageError("%w", err)
 		}
@@ -216,17 +210,9 @@ func (c *call) verifyingKeys(rsa string) (verifier.KeySet, error) {
 	if info.IsDir() {
 		return c.openKeys()
 	}
-	data, err := readFile(c.keys, maxKeyFile)
+	keys, err := trust.KeyFile(c.keys, verifier.Algorithm(rsa))
 	if err != nil {
 		return nil, usageError("%s: %w", c.origin["keys"], err)
-	}
-	parse := verifier.ParseJWKS
-	if bytes.Contains(data, []byte("-----BEGIN ")) {
-		parse = verifier.ParsePEM
-	}
-	keys, err := parse(data, verifier.Algorithm(rsa))
-	if err != nil {
-		return nil, usageError("%s: %w", c.keys, err)
 	}
 	return keys, nil
 }

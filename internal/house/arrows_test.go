@@ -23,7 +23,9 @@ var allowed = map[string][]string{
 	"rotation":              {"denylist", "verifier"},
 	"server":                {"denylist", "verifier", "rotation"},
 	"bench":                 {"denylist", "verifier", "rotation"},
-	"cmd/rescind":           {"denylist", "verifier", "rotation", "server", "bench"},
+	"cmd/internal/duration": {},
+	"cmd/internal/trust":    {"cmd/internal/duration", "verifier"},
+	"cmd/rescind":           {"cmd/internal/duration", "cmd/internal/trust", "denylist", "verifier", "rotation", "server", "bench"},
 }
 
 // elsewhere holds packages that are nobody's collaborators: they may import
