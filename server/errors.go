@@ -69,6 +69,7 @@ var ownRefusals = []struct {
 	{ErrCredentials, verifier.Refusal{
 		Status: http.StatusUnauthorized, Code: "invalid_credentials",
 		Description: "The user name or the password is wrong."}},
+	{ErrClient, clientRefusal},
 	{ErrBusy, verifier.Refusal{
 		Status: http.StatusTooManyRequests, Code: "rate_limited", RetryAfter: 1,
 		Description: "Too many logins at once."}},

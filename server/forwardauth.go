@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/rescindhq/rescind/verifier"
@@ -13,11 +14,7 @@ import (
 // forwardAuth says to a proxy whether a request may pass: 200 with who is
 // asking, 401, 403 or 503, whatever the method and the path.
 func (s *Server) forwardAuth(a *answer, r *http.Request) error {
-	raw, err := verifier.BearerToken(r)
-	if err != nil {
-		return err
-	}
-	claims, err := s.callers.Verify(r.Context(), raw)
+	who, err := s.caller(r)
 	if err != nil {
 		return err
 	}
@@ -26,7 +23,7 @@ func (s *Server) forwardAuth(a *answer, r *http.Request) error {
 		return err
 	}
 	for _, scope := range wanted {
-		if !claims.HasScope(scope) {
+		if !slices.Contains(who.scope, scope) {
 			return &scopeError{wanted}
 		}
 	}
@@ -34,14 +31,52 @@ func (s *Server) forwardAuth(a *answer, r *http.Request) error {
 	header.Set("Cache-Control", "no-store")
 	// All five, always: a proxy that copies them then overwrites what its
 	// client may have sent by these names.
-	header.Set("X-Auth-Issuer", headerValue(claims.Issuer()))
-	header.Set("X-Auth-Subject", headerValue(claims.Subject()))
-	header.Set("X-Auth-Session", headerValue(claims.Session()))
-	header.Set("X-Auth-Scope", headerValue(strings.Join(claims.Scopes(), " ")))
-	header.Set("X-Auth-Token-Id", headerValue(claims.ID()))
+	header.Set("X-Auth-Issuer", headerValue(who.issuer))
+	header.Set("X-Auth-Subject", headerValue(who.subject))
+	header.Set("X-Auth-Session", headerValue(who.session))
+	header.Set("X-Auth-Scope", headerValue(strings.Join(who.scope, " ")))
+	header.Set("X-Auth-Token-Id", headerValue(who.token))
 	a.WriteHeader(http.StatusOK)
 	return nil
 }
+
+// caller is who sends a request, as a proxy hears of it.
+type caller struct {
+	issuer, subject, session, token string
+	scope                           []string
+}
+
+// caller finds out by the token of a request or, where the option allows it, by
+// a client's key. A key is no session and has no token: these two are empty.
+func (s *Server) caller(r *http.Request) (caller, error) {
+	if keys := r.Header.Values(apiKeyHeader); s.opts.ForwardAuthAPIKeys && len(keys) > 0 {
+		return s.callerByKey(r, keys)
+	}
+	raw, err := verifier.BearerToken(r)
+	if err != nil {
+		return caller{}, err
+	}
+	claims, err := s.callers.Verify(r.Context(), raw)
+	if err != nil {
+		return caller{}, err
+	}
+	return caller{claims.Issuer(), claims.Subject(), claims.Session(), claims.ID(), claims.Scopes()}, nil
+}
+
+func (s *Server) callerByKey(r *http.Request, keys []string) (caller, error) {
+	if len(keys) > 1 || len(r.Header.Values("Authorization")) > 0 {
+		return caller{}, errTwoCredentials
+	}
+	client, err := s.clientOfKey(r.Context(), keys[0])
+	if err != nil {
+		return caller{}, err
+	}
+	return caller{issuer: s.issuer, subject: client.ID, scope: client.Scope}, nil
+}
+
+// errTwoCredentials: of two, a proxy and what is behind it might each believe
+// another.
+var errTwoCredentials = fmt.Errorf("%w: a key and another credential", verifier.ErrMalformed)
 
 // scopeError is a verifier.ErrScope that knows which scopes were wanted.
 type scopeError struct{ wanted []string }
@@ -52,12 +87,20 @@ func (e *scopeError) Unwrap() error { return verifier.ErrScope }
 // forwardRefusal is the table of forward auth: the verifier's, so that what is
 // neither 401 nor 403 is 503, a panic included.
 func forwardRefusal(err error) verifier.Refusal {
+	if errors.Is(err, ErrClient) {
+		return keyRefusal
+	}
 	refusal := verifier.RefusalOf(err)
 	var scope *scopeError
 	if errors.As(err, &scope) {
 		refusal.Scope = strings.Join(scope.wanted, " ")
 	}
 	return refusal
+}
+
+// keyRefusal is of a key that is nobody's.
+var keyRefusal = verifier.Refusal{
+	Status: http.StatusUnauthorized, Code: "token_invalid", Description: "The key is not known.",
 }
 
 // wantedScopes are those that the proxy asks for: ?scope=a+b, at exactly

@@ -24,6 +24,7 @@ type metrics struct {
 	logins      *prometheus.CounterVec
 	exchanges   *prometheus.CounterVec
 	revocations *prometheus.CounterVec
+	oauth       *oauthMetrics
 
 	handler http.Handler
 }
@@ -51,6 +52,7 @@ func newMetrics(version string, v *verifier.Verifier, mirror *denylist.Mirror) *
 		revocations: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "revocations_total", Help: "Revocations by operators, by scope and outcome.",
 		}, []string{"scope", "outcome"}),
+		oauth: newOAuthMetrics(),
 	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "build_info", Help: "1, with the version as a label.", ConstLabels: prometheus.Labels{"version": version},
@@ -60,6 +62,7 @@ func newMetrics(version string, v *verifier.Verifier, mirror *denylist.Mirror) *
 	registry := prometheus.NewRegistry()
 	ours := prometheus.WrapRegistererWithPrefix("rescind_", registry)
 	ours.MustRegister(m.requests, m.durations, m.cannotTell, m.logins, m.exchanges, m.revocations, build, newCacheMetrics(v))
+	m.oauth.register(ours)
 	if mirror != nil {
 		ours.MustRegister(newMirrorMetrics(mirror))
 	}

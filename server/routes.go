@@ -15,10 +15,17 @@ const (
 	routeLogout    = "/v1/logout"
 	routeLogoutAll = "/v1/logout-all"
 	routeVerify    = "/v1/verify"
-	routeKeys      = "/.well-known/jwks.json"
 	routeHealth    = "/healthz"
 	routeReady     = "/readyz"
 	routeVersion   = "/version"
+
+	routeToken      = "/oauth/token"
+	routeRevoke     = "/oauth/revoke"
+	routeIntrospect = "/oauth/introspect"
+	routeKeys       = "/.well-known/jwks.json"
+	routeMetadata   = "/.well-known/oauth-authorization-server"
+	routeDiscovery  = "/.well-known/openid-configuration"
+	routeOpenAPI    = "/openapi.json"
 
 	routeRevocations = "/v1/revocations"
 	routeRevocation  = "/v1/revocations/{scope}/{id}"
@@ -32,19 +39,11 @@ const (
 
 // mainRoutes are the routes of the main listener.
 func (s *Server) mainRoutes() http.Handler {
-	router := s.router(map[string]methods{
-		routeSession:   {http.MethodGet: s.session},
-		routeRotate:    {http.MethodPost: s.rotate},
-		routeLogout:    {http.MethodPost: s.logout},
-		routeLogoutAll: {http.MethodPost: s.logoutAll},
-		routeKeys:      {http.MethodGet: s.keys},
-		routeHealth:    {http.MethodGet: s.health},
-		routeReady:     {http.MethodGet: s.ready},
-		routeVersion:   {http.MethodGet: s.version},
-	})
-	if s.opts.Login != nil {
-		router.Handle(routeLogin, s.route(routeLogin, refusalOf, methods{http.MethodPost: s.login}.handle))
+	router := s.router(s.publicRoutes())
+	for name, m := range s.oauthRoutes() {
+		router.Handle(name, s.route(name, oauthRefusal, m.handle))
 	}
+	pages := s.shared(router)
 	// Forward auth comes before the router, which knows methods and statuses
 	// that a proxy must not be given.
 	forward := s.route(routeVerify, forwardRefusal, s.forwardAuth)
@@ -53,8 +52,43 @@ func (s *Server) mainRoutes() http.Handler {
 			forward.ServeHTTP(w, r)
 			return
 		}
-		router.ServeHTTP(w, r)
+		pages.ServeHTTP(w, r)
 	})
+}
+
+// publicRoutes are those that there are by the options.
+func (s *Server) publicRoutes() map[string]methods {
+	routes := map[string]methods{
+		routeSession:   {http.MethodGet: s.session},
+		routeRotate:    {http.MethodPost: s.rotate},
+		routeLogout:    {http.MethodPost: s.logout},
+		routeLogoutAll: {http.MethodPost: s.logoutAll},
+		routeKeys:      {http.MethodGet: s.keys},
+		routeOpenAPI:   {http.MethodGet: s.openAPI},
+		routeHealth:    {http.MethodGet: s.health},
+		routeReady:     {http.MethodGet: s.ready},
+		routeVersion:   {http.MethodGet: s.version},
+	}
+	if s.opts.Login != nil {
+		routes[routeLogin] = methods{http.MethodPost: s.login}
+	}
+	if s.metadataJSON != nil {
+		routes[routeMetadata] = methods{http.MethodGet: s.metadata}
+		routes[routeDiscovery] = routes[routeMetadata]
+	}
+	return routes
+}
+
+// oauthRoutes have their own table of errors, in RFC 6749's words.
+func (s *Server) oauthRoutes() map[string]methods {
+	routes := map[string]methods{
+		routeToken:  {http.MethodPost: s.token},
+		routeRevoke: {http.MethodPost: s.revokeToken},
+	}
+	if s.opts.Clients != nil {
+		routes[routeIntrospect] = methods{http.MethodPost: s.introspect}
+	}
+	return routes
 }
 
 // router matches paths as they were sent: none is cleaned, none redirected. An

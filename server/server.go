@@ -29,6 +29,9 @@ type Options struct {
 	AdminAddr string // admin listener; default 127.0.0.1:8081
 
 	Login Authenticator // nil: no login route
+	// Clients are the clients of OAuth. Nil: there are none, so that only
+	// pairs that are nobody's are refreshed, and nobody can introspect.
+	Clients ClientAuthenticator
 	// AdminToken opens the admin API; at least 32 printable ASCII characters,
 	// none of them a space. Empty: no admin listener.
 	AdminToken string
@@ -38,6 +41,15 @@ type Options struct {
 	// ForwardAuthIssuers are issuers, beside our own, whose tokens /v1/verify
 	// accepts. The verifier must trust them.
 	ForwardAuthIssuers []string
+
+	// ForwardAuthAPIKeys accepts at /v1/verify, in place of a token, a client's
+	// key in the header X-API-Key. No denylist knows of keys: removing the
+	// client, or its key, is what ends them.
+	ForwardAuthAPIKeys bool
+
+	// CORSOrigins are the origins whose pages may ask, each as a browser writes
+	// it: https://app.example. None: no page of another origin.
+	CORSOrigins []string
 
 	// Tasks are what Run does again and again while it serves, such as
 	// inspecting the store. It reads the signing keys again by itself.
@@ -90,14 +102,17 @@ type Server struct {
 	issuer   string
 	ring     *rotation.KeyRing
 
-	opts       Options
-	adminToken [sha256.Size]byte
-	log        *slog.Logger
-	metrics    *metrics
-	started    time.Time
-	draining   atomic.Bool
-	loginState changes // of the Authenticator's Health
-	streams    streams
+	opts        Options
+	adminToken  [sha256.Size]byte
+	log         *slog.Logger
+	metrics     *metrics
+	started     time.Time
+	draining    atomic.Bool
+	loginState  changes // of the Authenticator's Health
+	clientState changes // of the ClientAuthenticator's
+	streams     streams
+
+	metadataJSON []byte // nil: the issuer is no URL
 
 	main, admin http.Handler
 }
@@ -133,6 +148,9 @@ func New(sessions *rotation.Sessions, v *verifier.Verifier, store denylist.Store
 	}
 	s.mirror, _ = store.(*denylist.Mirror)
 	s.metrics = newMetrics(opts.Version, v, s.mirror)
+	if s.metadataJSON, err = newMetadata(ours.Name, opts.Clients != nil); err != nil {
+		return nil, fmt.Errorf("server: %w", err)
+	}
 	s.main = s.mainRoutes()
 	if opts.AdminToken != "" {
 		operator, ok := store.(denylist.Operator)
@@ -154,6 +172,11 @@ func (o *Options) complete() error {
 		return errors.New("server: want both a TLS certificate and its key, or none")
 	case o.DrainTime < 0 || o.ShutdownTime < 0:
 		return errors.New("server: negative time to shut down")
+	case o.ForwardAuthAPIKeys && o.Clients == nil:
+		return errors.New("server: API keys at /v1/verify, but no clients")
+	}
+	if err := checkOrigins(o.CORSOrigins); err != nil {
+		return err
 	}
 	for _, task := range o.Tasks {
 		if task.Every <= 0 || task.Do == nil {

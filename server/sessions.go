@@ -52,7 +52,11 @@ func (s *Server) login(a *answer, r *http.Request) error {
 	if body.Username == nil || body.Password == nil {
 		return badRequest("A login needs a username and a password.")
 	}
-	tokens, err := s.begin(r.Context(), *body.Username, *body.Password)
+	client, err := s.loginClient(r)
+	if err != nil {
+		return err
+	}
+	tokens, err := s.begin(r.Context(), *body.Username, *body.Password, client.ID)
 	s.metrics.login(err)
 	if err != nil {
 		return err
@@ -60,7 +64,9 @@ func (s *Server) login(a *answer, r *http.Request) error {
 	return a.json(http.StatusCreated, s.tokens(tokens))
 }
 
-func (s *Server) begin(ctx context.Context, username, password string) (rotation.Tokens, error) {
+// begin makes a pair of the client's, or nobody's where clientID is empty. Its
+// scope is the user's: that of the client is of its own tokens.
+func (s *Server) begin(ctx context.Context, username, password, clientID string) (rotation.Tokens, error) {
 	at, err := s.sessions.Now(ctx)
 	if err != nil {
 		return rotation.Tokens{}, err
@@ -70,7 +76,7 @@ func (s *Server) begin(ctx context.Context, username, password string) (rotation
 	if err != nil {
 		return rotation.Tokens{}, err
 	}
-	tokens, err := s.sessions.Login(ctx, rotation.Login{At: at, Subject: who.Subject, Scope: who.Scope})
+	tokens, err := s.sessions.Login(ctx, rotation.Login{At: at, Subject: who.Subject, Scope: who.Scope, ClientID: clientID})
 	if err != nil {
 		// Who knows the password has done nothing wrong: 503, whatever it is.
 		return rotation.Tokens{}, fmt.Errorf("server: cannot begin a session: %v", err)
