@@ -56,6 +56,7 @@ func (s *Server) ready(a *answer, r *http.Request) error {
 		a.cause = err
 		missing = append(missing, "denylist: it cannot tell")
 	}
+	missing = append(missing, s.withoutKeys()...)
 	if loading(s.mirror) {
 		missing = append(missing, "mirror: it is loading")
 	}

@@ -61,7 +61,7 @@ func newMetrics(version string, v *verifier.Verifier, mirror *denylist.Mirror) *
 
 	registry := prometheus.NewRegistry()
 	ours := prometheus.WrapRegistererWithPrefix("rescind_", registry)
-	ours.MustRegister(m.requests, m.durations, m.cannotTell, m.logins, m.exchanges, m.revocations, build, newCacheMetrics(v))
+	ours.MustRegister(m.requests, m.durations, m.cannotTell, m.logins, m.exchanges, m.revocations, build, newCacheMetrics(v), newKeyMetrics(v))
 	m.oauth.register(ours)
 	if mirror != nil {
 		ours.MustRegister(newMirrorMetrics(mirror))

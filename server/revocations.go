@@ -19,10 +19,12 @@ import (
 // refreshType is the typ of a refresh token, which is revoked by its session.
 const refreshType = "rt+jwt"
 
-// foreignLife is how long a session may live that another issuer began.
+// foreignLife is how long a session may live that another issuer began, of
+// which nothing else is known.
 const foreignLife = 90 * 24 * time.Hour
 
-// revocationBody is what is to be revoked: an entry, or a token of ours.
+// revocationBody is what is to be revoked: an entry, or a token, ours or of
+// another issuer that is trusted.
 type revocationBody struct {
 	Token     *string `json:"token"`
 	Scope     string  `json:"scope"`
@@ -100,31 +102,20 @@ func (o *operatorAPI) revoked(ctx context.Context, body revocationBody) (denylis
 		name, err := o.nameEntry(body.Scope, body.Issuer, body.ID)
 		return denylist.Entry{
 			Scope: name.scope, Issuer: name.issuer, ID: name.id, Revoked: &denylist.Revoked{},
-			Lifetime: o.lifetime(name.issuer),
+			Lifetime: o.lifetime(name),
 		}, err
 	}
 	if body.Scope != "" || body.ID != "" || body.Issuer != "" || body.Cutoff != nil {
 		return denylist.Entry{}, badRequest("A token says itself what is revoked: want no scope, id, issuer or cutoff beside it.")
 	}
-	// Ours, but it may have expired or been revoked.
-	claims, err := o.sessions.Recognize(ctx, *body.Token)
+	claims, err := o.recognize(ctx, *body.Token)
 	if err != nil {
 		return denylist.Entry{}, inBody(err)
 	}
 	if claims.Type() == refreshType && claims.Session() != "" {
-		return denylist.SessionEntry(o.issuer, claims.Session(), claims.SessionExpiresAt()), nil
+		return denylist.SessionEntry(claims.Issuer(), claims.Session(), claims.SessionExpiresAt()), nil
 	}
-	return denylist.TokenEntry(o.issuer, claims.ID(), claims.ExpiresAt()), nil
-}
-
-// lifetime is how long an entry must last whose end is not known (R5). The
-// store's own default, 0, is about our tokens; for others it is a session, or
-// one token if the verifier lets that live longer.
-func (o *operatorAPI) lifetime(issuer string) time.Duration {
-	if issuer == o.issuer {
-		return 0
-	}
-	return max(foreignLife, o.verifier.MaxLifetime(issuer))
+	return denylist.TokenEntry(claims.Issuer(), claims.ID(), claims.ExpiresAt()), nil
 }
 
 // list shows a page of entries.

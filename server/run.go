@@ -48,7 +48,7 @@ func (s *Server) Run(ctx context.Context, ready func(addr, adminAddr string)) er
 	for _, l := range listeners {
 		group.Go(l.serve)
 	}
-	for _, task := range slices.Concat(s.opts.Tasks, []Task{s.reloadKeys()}) {
+	for _, task := range slices.Concat(s.opts.Tasks, []Task{s.reloadKeys()}, s.refreshKeys()) {
 		group.Go(func() error { s.repeat(running, task); return nil })
 	}
 	if ready != nil {
