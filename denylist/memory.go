@@ -25,6 +25,7 @@ type Memory struct {
 	mu      sync.RWMutex
 	entries [ScopeIssuer + 1]*table[name, *Entry] // by scope
 	chains  *table[name, *chain]                  // by session
+	marks   *table[markName, time.Time]
 	log     changeLog
 }
 
@@ -49,6 +50,7 @@ func NewMemory(opts MemoryOptions) *Memory {
 		policy: newPolicy(opts.SkewMargin, opts.Lifetime),
 		now:    opts.Now,
 		chains: newTable[name, *chain](),
+		marks:  newTable[markName, time.Time](),
 		log:    newChangeLog(),
 	}
 	if m.now == nil {
