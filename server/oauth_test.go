@@ -171,7 +171,9 @@ func TestToken_RotatedAndRemovedKeys(t *testing.T) {
 
 func TestRevokeToken(t *testing.T) {
 	o := newOAuthSite(t, siteOptions{})
-	revoke := func(token string, more ...string) reply { return o.post("/oauth/revoke", form(append(more, "token", token)...)) }
+	revoke := func(token string, more ...string) reply {
+		return o.post("/oauth/revoke", form(append(more, "token", token)...))
+	}
 	first := o.login()
 	second := o.rotate(first.RefreshToken)
 	got := revoke(second.AccessToken, "token_type_hint", "refresh_token")

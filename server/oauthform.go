@@ -6,7 +6,6 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
-	"unicode/utf8"
 )
 
 // formType is the one type of a request's body that /oauth/* takes (RFC 6749,
@@ -54,8 +53,6 @@ func parseForm(body string) (parametersOf, error) {
 		switch {
 		case len(all) > 1:
 			return nil, badRequest("A parameter is there twice.")
-		case !utf8.ValidString(name) || !utf8.ValidString(all[0]):
-			return nil, badRequest("The body is not UTF-8.")
 		case all[0] != "":
 			form[name] = all[0]
 		}
