@@ -95,7 +95,7 @@ type remoteState struct {
 func NewRemote(issuer string, opts RemoteOptions) (*Remote, error) {
 	places, err := metadataURLs(issuer, opts.InsecureHTTP)
 	if err != nil {
-		return nil, fmt.Errorf("verifier: issuer %.100q: %w", issuer, err)
+		return nil, fmt.Errorf("verifier: the issuer's name: %w", err) // it may hold a password
 	}
 	return newRemote(source{issuer: issuer, metadata: places}, opts)
 }
@@ -103,7 +103,7 @@ func NewRemote(issuer string, opts RemoteOptions) (*Remote, error) {
 // NewRemoteJWKS returns the keys at a URL. It fetches nothing yet.
 func NewRemoteJWKS(url string, opts RemoteOptions) (*Remote, error) {
 	if _, err := fetchable(url, opts.InsecureHTTP); err != nil {
-		return nil, fmt.Errorf("verifier: key set at %.100q: %w", url, err)
+		return nil, fmt.Errorf("verifier: the key set's URL: %w", err)
 	}
 	return newRemote(source{jwks: url}, opts)
 }

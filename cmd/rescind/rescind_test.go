@@ -47,6 +47,7 @@ func TestScripts(t *testing.T) {
 			"exits": exits,
 			"await": await, "capture": capture,
 			"redis": newRedisCommand(t), "rediskeys": redisKeys,
+			"idp": newIDPCommand(t), // see there
 		},
 	})
 }

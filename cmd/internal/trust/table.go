@@ -85,7 +85,7 @@ func Parse(data []byte) ([]Table, error) {
 func (t Table) Issuer() (verifier.Issuer, error) {
 	keys, err := t.keySet()
 	if err != nil {
-		return verifier.Issuer{}, fmt.Errorf("issuer %q: %w", t.Name, err)
+		return verifier.Issuer{}, err
 	}
 	return verifier.Issuer{
 		Name:                  t.Name,
@@ -142,10 +142,10 @@ func KeyFile(path string, rsaAlg verifier.Algorithm) (verifier.Keys, error) {
 // Issuers are how a verifier trusts all of the tables' issuers.
 func Issuers(tables []Table) ([]verifier.Issuer, error) {
 	all := make([]verifier.Issuer, 0, len(tables))
-	for _, t := range tables {
+	for i, t := range tables {
 		issuer, err := t.Issuer()
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("issuer %d: %w", i+1, err) // a name that is refused may hold a password
 		}
 		all = append(all, issuer)
 	}
