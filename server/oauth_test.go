@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -298,4 +299,34 @@ func mistyped(key string) string {
 		b[i] = 'A'
 	}
 	return string(b)
+}
+
+// removedMeanwhile are clients of which one is removed, and its tokens revoked,
+// between two looks at them.
+type removedMeanwhile struct {
+	*Clients
+	then func()
+}
+
+func (c removedMeanwhile) AuthenticateClient(ctx context.Context, id, secret string) (Client, error) {
+	client, err := c.Clients.AuthenticateClient(ctx, id, secret)
+	c.then()
+	return client, err
+}
+
+// A client's token takes its instant before the credentials are looked at.
+func TestR6_ClientsInstantComesBeforeItsCredentials(t *testing.T) {
+	clients := NewClients()
+	web, key, err := clients.Add("web", nil, false)
+	require.NoError(t, err)
+	var s *site
+	s = newSite(t, siteOptions{server: Options{Clients: removedMeanwhile{clients, func() {
+		_, err := clients.Remove("web")
+		require.NoError(t, err)
+		s.clock.Advance(time.Second)
+		s.revoked(`{"scope":"subject","id":"` + web.ID + `"}`)
+		s.clock.Advance(time.Second)
+	}}}})
+	got := s.grantedIn(s.post("/oauth/token", form("grant_type", "client_credentials"), basic(web.ID, key)))
+	s.dead(got.AccessToken)
 }

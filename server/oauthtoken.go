@@ -29,10 +29,6 @@ func (s *Server) token(a *answer, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	client, err := s.clientOf(r, form)
-	if err != nil {
-		return err
-	}
 	ctx, cancel := untilDone(r)
 	defer cancel()
 	var tokens rotation.Tokens
@@ -41,9 +37,9 @@ func (s *Server) token(a *answer, r *http.Request) error {
 	case "":
 		return badRequest("The grant_type is missing.")
 	case grantRefresh:
-		tokens, err = s.refresh(ctx, r, form, client)
+		tokens, err = s.refresh(ctx, r, form)
 	case grantClient:
-		tokens, err = s.ofClient(ctx, form, client)
+		tokens, err = s.ofClient(ctx, r, form)
 	default:
 		return errGrantType
 	}
@@ -58,7 +54,11 @@ func (s *Server) token(a *answer, r *http.Request) error {
 
 // refresh exchanges a refresh token of the client's, or one that is nobody's
 // where there is no client.
-func (s *Server) refresh(ctx context.Context, r *http.Request, form parametersOf, client Client) (rotation.Tokens, error) {
+func (s *Server) refresh(ctx context.Context, r *http.Request, form parametersOf) (rotation.Tokens, error) {
+	client, err := s.clientOf(r, form)
+	if err != nil {
+		return rotation.Tokens{}, err
+	}
 	key, err := idempotencyKey(r)
 	if err != nil {
 		return rotation.Tokens{}, err
@@ -76,9 +76,18 @@ func (s *Server) refresh(ctx context.Context, r *http.Request, form parametersOf
 	return tokens, err
 }
 
-// ofClient issues a token to the client itself.
-func (s *Server) ofClient(ctx context.Context, form parametersOf, client Client) (rotation.Tokens, error) {
+// ofClient issues a token to the client itself. Its instant is read before the
+// credentials are looked at, so that who removes the client meanwhile, and then
+// revokes its tokens, catches this one too (R6).
+func (s *Server) ofClient(ctx context.Context, r *http.Request, form parametersOf) (rotation.Tokens, error) {
+	at, err := s.sessions.Now(ctx)
+	if err != nil {
+		return rotation.Tokens{}, err
+	}
+	client, err := s.clientOf(r, form)
 	switch {
+	case err != nil:
+		return rotation.Tokens{}, err
 	case client.ID == "":
 		return rotation.Tokens{}, ErrClient
 	case client.Public:
@@ -95,12 +104,6 @@ func (s *Server) ofClient(ctx context.Context, form parametersOf, client Client)
 	}
 	if scope == nil {
 		scope = client.Scope
-	}
-	// The client has proved itself at this instant at the latest, so that what
-	// revokes it from now on catches the token (R6).
-	at, err := s.sessions.Now(ctx)
-	if err != nil {
-		return rotation.Tokens{}, err
 	}
 	return s.sessions.ClientToken(ctx, rotation.ClientLogin{At: at, ClientID: client.ID, Scope: scope})
 }
