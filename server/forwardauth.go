@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -23,7 +24,7 @@ func (s *Server) forwardAuth(a *answer, r *http.Request) error {
 		return err
 	}
 	for _, scope := range wanted {
-		if !slices.Contains(who.scope, scope) {
+		if !slices.Contains(who.Scopes, scope) {
 			return &scopeError{wanted}
 		}
 	}
@@ -31,47 +32,37 @@ func (s *Server) forwardAuth(a *answer, r *http.Request) error {
 	header.Set("Cache-Control", "no-store")
 	// All five, always: a proxy that copies them then overwrites what its
 	// client may have sent by these names.
-	header.Set("X-Auth-Issuer", headerValue(who.issuer))
-	header.Set("X-Auth-Subject", headerValue(who.subject))
-	header.Set("X-Auth-Session", headerValue(who.session))
-	header.Set("X-Auth-Scope", headerValue(strings.Join(who.scope, " ")))
-	header.Set("X-Auth-Token-Id", headerValue(who.token))
+	maps.Copy(header, who.Headers())
 	a.WriteHeader(http.StatusOK)
 	return nil
 }
 
-// caller is who sends a request, as a proxy hears of it.
-type caller struct {
-	issuer, subject, session, token string
-	scope                           []string
-}
-
 // caller finds out by the token of a request or, where the option allows it, by
 // a client's key. A key is no session and has no token: these two are empty.
-func (s *Server) caller(r *http.Request) (caller, error) {
+func (s *Server) caller(r *http.Request) (verifier.Identity, error) {
 	if keys := r.Header.Values(apiKeyHeader); s.opts.ForwardAuthAPIKeys && len(keys) > 0 {
 		return s.callerByKey(r, keys)
 	}
 	raw, err := verifier.BearerToken(r)
 	if err != nil {
-		return caller{}, err
+		return verifier.Identity{}, err
 	}
 	claims, err := s.callers.Verify(r.Context(), raw)
 	if err != nil {
-		return caller{}, err
+		return verifier.Identity{}, err
 	}
-	return caller{claims.Issuer(), claims.Subject(), claims.Session(), claims.ID(), claims.Scopes()}, nil
+	return claims.Identity(), nil
 }
 
-func (s *Server) callerByKey(r *http.Request, keys []string) (caller, error) {
+func (s *Server) callerByKey(r *http.Request, keys []string) (verifier.Identity, error) {
 	if len(keys) > 1 || len(r.Header.Values("Authorization")) > 0 {
-		return caller{}, errTwoCredentials
+		return verifier.Identity{}, errTwoCredentials
 	}
 	client, err := s.clientOfKey(r.Context(), keys[0])
 	if err != nil {
-		return caller{}, err
+		return verifier.Identity{}, err
 	}
-	return caller{issuer: s.issuer, subject: client.ID, scope: client.Scope}, nil
+	return verifier.Identity{Issuer: s.issuer, Subject: client.ID, Scopes: client.Scope}, nil
 }
 
 // errTwoCredentials: of two, a proxy and what is behind it might each believe
@@ -123,22 +114,4 @@ func wantedScopes(u *url.URL) ([]string, error) {
 		wanted = append(wanted, scopes...)
 	}
 	return wanted, nil
-}
-
-// headerValue percent-encodes what is not printable ASCII, so that no value
-// can add a header or look like another: the percent sign too, and spaces at
-// the ends, which HTTP leaves out (RFC 9110, section 5.5).
-func headerValue(s string) string {
-	const hex = "0123456789ABCDEF"
-	var b strings.Builder
-	for i := range len(s) {
-		c := s[i]
-		atEnd := i == 0 || i == len(s)-1
-		if c < ' ' || c > '~' || c == '%' || c == ' ' && atEnd {
-			b.Write([]byte{'%', hex[c>>4], hex[c&15]})
-			continue
-		}
-		b.WriteByte(c)
-	}
-	return b.String()
 }

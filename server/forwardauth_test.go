@@ -51,7 +51,7 @@ func TestForwardAuth_HeaderValues(t *testing.T) {
 		"":                    "",
 		" ":                   "%20",
 	} {
-		assert.Equal(t, want, headerValue(id), "%q", id)
+		assert.Equal(t, want, verifier.HeaderValue(id), "%q", id)
 	}
 	s := newSite(t, siteOptions{})
 	got := s.ask("GET", "/v1/verify", s.sign("at+jwt", map[string]any{"sub": " zoë 100%"}), "")

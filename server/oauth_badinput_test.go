@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rescindhq/rescind/rotation"
+	"github.com/rescindhq/rescind/verifier"
 )
 
 // wrong is a request that is refused, with its status and code.
@@ -175,7 +176,7 @@ func TestBadInput_ResponseSplittingByAClaim(t *testing.T) {
 		said := o.active(token, true)
 		assert.Equal(t, sub, said.Subject)
 		got := o.ask("GET", "/v1/verify", token, "")
-		assert.Equal(t, []string{headerValue(sub)}, got.Header.Values("X-Auth-Subject"))
+		assert.Equal(t, []string{verifier.HeaderValue(sub)}, got.Header.Values("X-Auth-Subject"))
 		assert.Empty(t, got.Header.Get("X-Admin"))
 	}
 	// Line ends are no part of an id: such a token is none.
