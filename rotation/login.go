@@ -25,7 +25,7 @@ type Login struct {
 	Scope    []string
 	ClientID string
 	// Lock binds the session's access tokens to a cookie: what
-	// verifier.CookieLock.Set returned. Empty: they are bound to none.
+	// verifier.CookieLock.New returned. Empty: they are bound to none.
 	Lock string
 }
 
@@ -84,7 +84,7 @@ func (l Login) validate(now time.Time) error {
 		return err
 	}
 	if lock, err := base64.RawURLEncoding.Strict().DecodeString(l.Lock); l.Lock != "" && (err != nil || len(lock) != sha256.Size) {
-		return fmt.Errorf("%w: lock is not what verifier.CookieLock returns", ErrInvalid)
+		return fmt.Errorf("%w: lock is not what verifier.CookieLock.New returns", ErrInvalid)
 	}
 	if l.ClientID != "" {
 		if err := checkID("client id", l.ClientID); err != nil {

@@ -85,6 +85,9 @@ var (
 	ErrNotExchangeable = errors.New("rotation: token cannot be exchanged")
 	// ErrScope: more scope than was granted at login.
 	ErrScope = errors.New("rotation: scope was not granted")
+	// ErrCredentials is what the application returns to a [Browser] that
+	// somebody without the right password would log in with.
+	ErrCredentials = errors.New("rotation: wrong credentials")
 	// ErrInvalid: a login or an attempt that nobody may make.
 	ErrInvalid = errors.New("rotation: invalid")
 )
