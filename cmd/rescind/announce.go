@@ -64,13 +64,15 @@ func (c *call) announce(h *house, addr, adminAddr string) {
 	fmt.Fprintf(c.stdout, `
   user         %s
   password     %s
+  client id    %s
+  client key   %s
   admin token  %s
 
-This is the embedded store: it, the keys, the user and the admin token were
-made for this run, and all of it is forgotten when the run ends. To keep a
+This is the embedded store: it, the keys, the user, the client and the admin
+token were made for this run, and all of it is forgotten when the run ends. To keep a
 denylist, name a Redis: rescind serve --redis URL --keys DIR --issuer URL
 
-`, h.demo.name, h.demo.password, h.adminToken)
+`, h.demo.name, h.demo.password, h.demo.clientID, h.demo.clientKey, h.adminToken)
 	for _, line := range c.trials(h, url, c.url(adminAddr)) {
 		fmt.Fprintf(c.stdout, "# %s\n%s\n\n", line[0], line[1])
 	}
@@ -88,6 +90,7 @@ func (c *call) trials(h *house, url, admin string) [][2]string {
 	return [][2]string{
 		{"log in: an access token and a refresh token", login},
 		{"log in, and ask what the access token says", fmt.Sprintf(`%s %s/v1/session -H "Authorization: Bearer $(%s)"`, curl, url, access)},
+		{"a token for a machine: the client's own", fmt.Sprintf("%s %s/oauth/token -u %s:%s -d grant_type=client_credentials", curl, url, h.demo.clientID, h.demo.clientKey)},
 		{"end every session of the user", fmt.Sprintf(`%s %s/v1/revocations%s -d '{"scope":"subject","id":"%s","reason":"trying it"}'`, curl, admin, asAdmin, h.demo.subject)},
 		{"list what is revoked", fmt.Sprintf(`%s %s/v1/revocations%s`, curl, admin, asAdmin)},
 	}

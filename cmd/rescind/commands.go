@@ -20,6 +20,11 @@ func commands() []command {
 		{name: "users list", settings: "users", prepare: usersList},
 		{name: "users remove", positional: name, settings: "users issuer " + operatorSettings, prepare: usersRemove},
 
+		{name: "clients add", positional: name, settings: "clients", prepare: clientsAdd},
+		{name: "clients rotate", positional: name, settings: "clients", prepare: clientsRotate},
+		{name: "clients list", settings: "clients", prepare: clientsList},
+		{name: "clients remove", positional: name, settings: "clients issuer " + operatorSettings, prepare: clientsRemove},
+
 		{name: "token issue", settings: issueSettings, prepare: tokenIssue},
 		{name: "token verify", settings: operatorSettings + " " + verifySettings, prepare: tokenVerify},
 		{name: "token inspect", prepare: tokenInspect},

@@ -44,7 +44,7 @@ func refused(format string, args ...any) *failure {
 	return &failure{code: exitRefused, err: fmt.Errorf(format, args...)}
 }
 
-// onFile is for keys and users, where what is not a usage error was refused:
+// onFile is for keys, users and clients, where what is not a usage error was refused:
 // nothing was written.
 func onFile(format string, args ...any) *failure {
 	f := refused(format, args...)
@@ -87,7 +87,8 @@ func exitCode(err error) int {
 	case errors.Is(err, denylist.ErrUnavailable):
 		return exitCannotTell
 	case errors.Is(err, denylist.ErrInvalid), errors.Is(err, denylist.ErrUnfit), errors.Is(err, rotation.ErrInvalid),
-		errors.Is(err, server.ErrUserName), errors.Is(err, server.ErrPassword), errors.Is(err, server.ErrUserScope):
+		errors.Is(err, server.ErrUserName), errors.Is(err, server.ErrPassword), errors.Is(err, server.ErrUserScope),
+		errors.Is(err, server.ErrClientName), errors.Is(err, server.ErrClientScope), errors.Is(err, server.ErrPublicClient):
 		return exitUsage // asking again does not help
 	}
 	for _, sentinel := range []error{

@@ -59,6 +59,10 @@ func refuseSecrets(args []string) error {
 			return usageError("argument %d looks like a token", i+1).
 				hint("tokens are read from standard input, or from a file with --token-file: others can read a command line")
 		}
+		if strings.HasPrefix(arg, "rsk_") || strings.HasPrefix(value, "rsk_") {
+			return usageError("argument %d looks like a client's key", i+1).
+				hint("a client is named by its NAME: others can read a command line")
+		}
 		if hasPassword(arg) {
 			return usageError("argument %d is a URL with a password", i+1).
 				hint("leave the password out and set RESCIND_REDIS_PASSWORD or RESCIND_REDIS_PASSWORD_FILE: others can read a command line")

@@ -21,6 +21,9 @@ import (
 const (
 	// inspectEvery is how often a server looks whether its Redis is still fit.
 	inspectEvery = time.Minute
+	// usedEvery is how often a server writes to the clients file who was here, if
+	// anybody was that it does not say so of.
+	usedEvery = 5 * time.Minute
 	// drainTime is how long a server that was told to end still accepts, with
 	// readiness dropped: what sends it requests needs a moment to hear of that.
 	drainTime = time.Second
@@ -44,13 +47,17 @@ type house struct {
 	mirror     *denylist.Mirror // the store, with --check mirror; else nil
 	log        *slog.Logger
 	login      server.Authenticator // nil: no login route
+	clients    *server.Clients      // nil: no clients
 	adminToken string
 	demo       *demoUser // of the embedded store
 	close      func()
 }
 
 // demoUser is the user that the embedded store begins with.
-type demoUser struct{ name, password, subject string }
+type demoUser struct {
+	name, password, subject string
+	clientID, clientKey     string // of the demo client
+}
 
 // openHouse opens what the settings name; where they name no Redis, it makes
 // everything for this run.
@@ -86,6 +93,9 @@ func (c *call) redisHouse(ctx context.Context, token string) (*house, error) {
 			return nil, err
 		}
 	}
+	if h.clients, err = c.clientsToServe(); err != nil {
+		return nil, err
+	}
 	list, err := c.openRedis(ctx)
 	if err != nil {
 		return nil, err
@@ -105,10 +115,10 @@ func (c *call) redisHouse(ctx context.Context, token string) (*house, error) {
 // run, so that it cannot forget a revocation that a token outlives: the keys
 // are gone as well.
 func (c *call) embeddedHouse(token string) (*house, error) {
-	for _, name := range []string{"keys", "issuer", "users"} {
+	for _, name := range []string{"keys", "issuer", "users", "clients"} {
 		if c.set(name) {
 			return nil, usageError("%s is set, but redis is not", c.origin[name]).
-				hint("redis, keys and issuer are named together (users too, for logins), or none of them is: then everything is made for the run")
+				hint("redis, keys and issuer are named together (users and clients too, for logins and OAuth), or none of them is: then everything is made for the run")
 		}
 	}
 	if c.check == "mirror" {
@@ -132,8 +142,17 @@ func (c *call) embeddedHouse(token string) (*house, error) {
 		return nil, cannotTell("making the demo user: %w", err)
 	}
 	demo.subject = user.Subject
+	clients := server.NewClients()
+	client, key, err := clients.Add(demo.name, []string{"read", "write"}, false)
+	if err != nil {
+		return nil, cannotTell("making the demo client: %w", err)
+	}
+	demo.clientID, demo.clientKey = client.ID, key
 	store := denylist.NewMemory(denylist.MemoryOptions{SkewMargin: c.skewMargin, Lifetime: c.longestLifetime()})
-	return &house{ring: ring, store: store, log: c.logger(), login: users, adminToken: token, demo: demo, close: func() {}}, nil
+	return &house{
+		ring: ring, store: store, log: c.logger(), login: users, clients: clients,
+		adminToken: token, demo: demo, close: func() {},
+	}, nil
 }
 
 // serve runs the server until ctx ends.
@@ -150,7 +169,7 @@ func (h *house) serve(ctx context.Context, c *call) error {
 	if err != nil {
 		return usageError("%w", err)
 	}
-	srv, err := server.New(sessions, v, h.store, server.Options{
+	opts := server.Options{
 		Addr:       c.addr,
 		AdminAddr:  c.adminAddr,
 		Login:      h.login,
@@ -163,7 +182,13 @@ func (h *house) serve(ctx context.Context, c *call) error {
 		Version:    thisBuild().Version,
 
 		ForwardAuthIssuers: c.forwardAuthIssuers,
-	})
+		ForwardAuthAPIKeys: c.apiKeys,
+		CORSOrigins:        c.corsOrigins,
+	}
+	if h.clients != nil {
+		opts.Clients = h.clients
+	}
+	srv, err := server.New(sessions, v, h.store, opts)
 	if err != nil {
 		return usageError("%w", err)
 	}
@@ -198,16 +223,19 @@ func (c *call) drainTime() time.Duration {
 }
 
 // tasks are what the server does beside serving: it looks whether Redis is
-// still fit to keep a denylist, so that its log says when it is not (R17).
-func (h *house) tasks() []server.Task {
-	inspector, ok := h.store.(denylist.Inspector)
-	if !ok {
-		return nil
+// still fit to keep a denylist, so that its log says when it is not (R17), and
+// writes down which clients were here.
+func (h *house) tasks() (tasks []server.Task) {
+	if inspector, ok := h.store.(denylist.Inspector); ok {
+		tasks = append(tasks, server.Task{Name: "inspect", Every: inspectEvery, Do: func(ctx context.Context) error {
+			_, err := inspector.Inspect(ctx)
+			return err
+		}})
 	}
-	return []server.Task{{Name: "inspect", Every: inspectEvery, Do: func(ctx context.Context) error {
-		_, err := inspector.Inspect(ctx)
-		return err
-	}}}
+	if h.clients != nil {
+		tasks = append(tasks, server.Task{Name: "clients", Every: usedEvery, Do: h.clients.RecordUse})
+	}
+	return tasks
 }
 
 // logger writes to stderr: text for a person, JSON for whatever reads logs.

@@ -24,6 +24,9 @@ type settings struct {
 	issuer          string
 	audience        []string
 	keys, users     string
+	clients         string
+	apiKeys         bool // at /v1/verify
+	corsOrigins     []string
 	tlsCert, tlsKey string
 
 	issuerTables       []trust.Table // other issuers: only of the file
@@ -58,7 +61,7 @@ const (
 	verifySettings   = "keys issuer audience leeway check"
 	sessionSettings  = "style access-ttl refresh-ttl session-ttl replay-window verify-overlap rotate-every rotate-denies-access"
 	issueSettings    = redisSettings + " " + verifySettings + " " + sessionSettings
-	serveSettings    = issueSettings + " forward-auth-issuers addr admin-addr users tls-cert tls-key log-format"
+	serveSettings    = issueSettings + " forward-auth-issuers addr admin-addr users clients forward-auth-api-keys cors-origins tls-cert tls-key log-format"
 	ringSettings     = "keys max-access-lifetime max-refresh-lifetime"
 )
 
@@ -79,6 +82,9 @@ func (s *settings) flags() *pflag.FlagSet {
 	fs.StringSliceVar(&s.audience, "audience", []string{"rescind"}, "")
 	fs.StringVar(&s.keys, "keys", "", "")
 	fs.StringVar(&s.users, "users", "", "")
+	fs.StringVar(&s.clients, "clients", "", "")
+	fs.BoolVar(&s.apiKeys, "forward-auth-api-keys", false, "")
+	fs.StringSliceVar(&s.corsOrigins, "cors-origins", nil, "")
 	fs.StringSliceVar(&s.forwardAuthIssuers, "forward-auth-issuers", nil, "")
 	fs.StringVar(&s.tlsCert, "tls-cert", "", "")
 	fs.StringVar(&s.tlsKey, "tls-key", "", "")
