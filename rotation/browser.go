@@ -37,7 +37,7 @@ const (
 // use.
 //
 //	POST <path>/login    201 {"access_token", "token_type", "expires_in"}, and the cookies
-//	POST <path>/refresh  200, the same. An Idempotency-Key is honoured
+//	POST <path>/refresh  200, the same. An Idempotency-Key is honoured: tabs would have to share it
 //	POST <path>/logout   204; the session has ended, the cookies are gone
 //
 // Requests of pages of other origins are refused. The session is bound to a
