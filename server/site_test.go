@@ -135,12 +135,16 @@ func (s *spyStore) Reinstate(ctx context.Context, scope denylist.Scope, issuer, 
 type people struct {
 	asked  atomic.Int64
 	during func() // called while a password is checked
+	busy   string // whose passwords nobody has time for
 }
 
 func (p *people) Authenticate(_ context.Context, username, password string) (Identity, error) {
 	p.asked.Add(1)
 	if p.during != nil {
 		p.during()
+	}
+	if p.busy != "" && username == p.busy {
+		return Identity{}, ErrBusy
 	}
 	if username != "alice" || password != testPassword {
 		return Identity{}, ErrCredentials
