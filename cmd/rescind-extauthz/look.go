@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+
+	"github.com/rescindhq/rescind/denylist"
+)
+
+// look keeps the keys fresh and the health up to date until ctx ends.
+func (v *service) look(ctx context.Context) {
+	ticker := time.NewTicker(lookEvery)
+	defer ticker.Stop()
+	for {
+		able := v.refreshKeys(ctx)
+		if err := v.probe(ctx); err != nil && ctx.Err() == nil {
+			able = false
+			v.say("denylist", err)
+		} else {
+			v.say("denylist", nil)
+		}
+		state := healthpb.HealthCheckResponse_NOT_SERVING
+		if able {
+			state = healthpb.HealthCheckResponse_SERVING
+		}
+		v.health.SetServingStatus("", state)
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// refreshKeys reports whether every issuer's keys have been there once.
+func (v *service) refreshKeys(ctx context.Context) bool {
+	able := true
+	for issuer, remote := range v.verifier.Remotes() {
+		v.say("keys of "+issuer, remote.Refresh(ctx))
+		able = able && !remote.Stats().FetchedAt.IsZero()
+	}
+	return able
+}
+
+// probe asks the denylist about a token that nobody has. A mirror is passed by,
+// as in rescind's readiness, but must have been complete once.
+func (v *service) probe(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	defer cancel()
+	now := time.Now()
+	err := v.redis.Check(ctx, denylist.Token{
+		Issuer: v.settings.issuer, ID: "readyz", Session: "readyz", Subject: "readyz",
+		ExpiresAt: now.Add(time.Minute), Login: now,
+	})
+	if errors.Is(err, denylist.ErrRevoked) {
+		return nil
+	}
+	return err
+}
+
+// say logs what is wrong once, and once that it is over.
+func (v *service) say(topic string, err error) {
+	text := ""
+	if err != nil {
+		text = err.Error()
+	}
+	if v.last[topic] == text {
+		return
+	}
+	v.last[topic] = text
+	if err == nil {
+		v.log.Info(topic + ": well again")
+		return
+	}
+	v.log.Error(topic, slog.Any("cause", err))
+}
+
+// mirrorState logs a change of the mirror's state, with its reason.
+func (v *service) mirrorState(state denylist.MirrorState, reason error) {
+	if reason != nil {
+		v.log.Warn("mirror: "+state.String(), slog.Any("cause", reason))
+		return
+	}
+	v.log.Info("mirror: " + state.String())
+}
