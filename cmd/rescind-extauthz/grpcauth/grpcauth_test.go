@@ -77,7 +77,10 @@ func TestInterceptor(t *testing.T) {
 	service := &echo{subject: make(chan string, 1)}
 	client := dial(t, service, auth)
 
-	unary := func(ctx context.Context) error { _, err := client.Check(ctx, &healthpb.HealthCheckRequest{}); return err }
+	unary := func(ctx context.Context) error {
+		_, err := client.Check(ctx, &healthpb.HealthCheckRequest{})
+		return err
+	}
 	stream := func(ctx context.Context) error {
 		s, err := client.Watch(ctx, &healthpb.HealthCheckRequest{})
 		if err == nil {
