@@ -38,7 +38,7 @@ func oauthRefusal(err error) verifier.Refusal {
 	case errors.Is(err, rotation.ErrScope):
 		return refusalOf(errScope)
 	case refusal.Status == http.StatusUnauthorized:
-		refusal.Status, refusal.Code = http.StatusBadRequest, "invalid_grant"
+		return verifier.Refusal{Status: http.StatusBadRequest, Code: "invalid_grant", Description: refusal.Description}
 	}
 	return refusal
 }

@@ -192,7 +192,7 @@ func TestBadCalls(t *testing.T) {
 		{"serve --check loose", `--check "loose": want strict or mirror`},
 		{"serve --partitions one", `--partitions "one": must be an integer`},
 		{"serve --rotate-denies-access=maybe", `--rotate-denies-access "maybe": must be true or false`},
-		{"serve --clients file", "serve: unknown flag --clients"},
+		{"serve --clients file", "--clients is set, but redis is not"},
 		{"serve --server http://127.0.0.1", "serve: unknown flag --server"},
 		{"serve --config " + unknown, unknown + `: unknown key "replay_windows"`},
 		{"serve --config " + dashed, dashed + `: unknown key "replay-window"`},

@@ -54,7 +54,7 @@ type refusal struct {
 func refusals(t *testing.T) []refusal {
 	t.Helper()
 	var all []refusal
-	for _, f := range append(sources(t, "server/errors.go"), sources(t, "verifier/refusal.go")...) {
+	for _, f := range slices.Concat(sources(t, "server/errors.go"), sources(t, "server/oautherrors.go"), sources(t, "verifier/refusal.go")) {
 		ast.Inspect(f, func(n ast.Node) bool {
 			var r refusal
 			switch n := n.(type) {
@@ -133,7 +133,8 @@ func TestDocumentedRoutesAndMetrics(t *testing.T) {
 	for _, route := range routes {
 		assert.Contains(t, text, strings.ReplaceAll(route, "{id:[^/]*}", "{id}"))
 	}
-	metrics := stringsIn(t, "server/metrics.go", regexp.MustCompile(`^[a-z]+(_[a-z]+)*_(total|seconds|info)$`).MatchString)
+	isMetric := regexp.MustCompile(`^[a-z]+(_[a-z]+)*_(total|seconds|info)$`).MatchString
+	metrics := append(stringsIn(t, "server/metrics.go", isMetric), stringsIn(t, "server/oauthmetrics.go", isMetric)...)
 	require.Greater(t, len(metrics), 5)
 	for _, metric := range metrics {
 		assert.Contains(t, text, "`"+metric+"`")
