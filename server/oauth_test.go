@@ -330,3 +330,12 @@ func TestR6_ClientsInstantComesBeforeItsCredentials(t *testing.T) {
 	got := s.grantedIn(s.post("/oauth/token", form("grant_type", "client_credentials"), basic(web.ID, key)))
 	s.dead(got.AccessToken)
 }
+
+// Who asks must learn that a token is worth nothing without what it is bound
+// to (RFC 7800).
+func TestIntrospect_OfABoundToken(t *testing.T) {
+	o := newOAuthSite(t, siteOptions{})
+	assert.Empty(t, o.active(o.login().AccessToken, true).Confirmation)
+	bound := o.sign("at+jwt", map[string]any{"cnf": map[string]any{"cookie#S256": "x"}})
+	assert.JSONEq(t, `{"cookie#S256":"x"}`, string(o.active(bound, true).Confirmation))
+}

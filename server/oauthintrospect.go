@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/rescindhq/rescind/verifier"
 )
 
@@ -24,6 +26,9 @@ type introspectionBody struct {
 	ExpiresAt int64    `json:"exp"`
 	NotBefore int64    `json:"nbf,omitzero"`
 	AuthTime  int64    `json:"auth_time,omitzero"`
+	// Confirmation is what a token is bound to (RFC 7800): who does not check
+	// it must not accept the token.
+	Confirmation jsontext.Value `json:"cnf,omitzero"`
 }
 
 // inactive is all that anybody learns of a token that is not alive.
@@ -53,10 +58,14 @@ func (s *Server) introspect(a *answer, r *http.Request) error {
 		a.body(http.StatusOK, "application/json", []byte(inactive))
 		return nil
 	}
-	return a.json(http.StatusOK, introspectionOf(claims))
+	body, err := introspectionOf(claims)
+	if err != nil {
+		return err
+	}
+	return a.json(http.StatusOK, body)
 }
 
-func introspectionOf(c verifier.Claims) introspectionBody {
+func introspectionOf(c verifier.Claims) (introspectionBody, error) {
 	body := introspectionBody{
 		Active:    true,
 		TokenType: "Bearer",
@@ -79,5 +88,12 @@ func introspectionOf(c verifier.Claims) introspectionBody {
 	if login := c.Login(); !login.IsZero() {
 		body.AuthTime = login.Unix()
 	}
-	return body
+	var bound struct {
+		Confirmation jsontext.Value `json:"cnf"`
+	}
+	if err := c.Decode(&bound); err != nil {
+		return introspectionBody{}, err
+	}
+	body.Confirmation = bound.Confirmation
+	return body, nil
 }
