@@ -10,6 +10,11 @@
 // A token that is presented a second time is either a retry, which has its
 // answer again, or a replay, which ends the session.
 //
+// [Sliding] renews single tokens in a response header, for as long as they are
+// used. [Browser] is the routes of an application whose refresh token no script
+// can read. What the application has to say of a subject goes into the tokens
+// by Options.Claims, and is asked again at each exchange.
+//
 // A [KeyRing] holds the signing keys, in memory or in a directory that several
 // processes share.
 package rotation

@@ -39,6 +39,7 @@ func TestWithdraw_DeniesEverythingAtOnceAndSaysWhy(t *testing.T) {
 	assert.NotEqual(t, leaked, member(t, after.Access, 0)["kid"], "another key signs at once")
 	_, err = h.api.Verify(t.Context(), before.Access)
 	assert.ErrorIs(t, err, verifier.ErrKeyWithdrawn, "not only the first time")
+	assert.EqualValues(t, 1, h.api.CacheStats().Voided)
 }
 
 func TestWithdraw_WhateverTheKeyDid(t *testing.T) {
