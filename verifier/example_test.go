@@ -3,6 +3,7 @@ package verifier_test
 import (
 	"context"
 	"crypto/ed25519"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -94,4 +95,34 @@ func ExampleVerifier_Middleware() {
 	// Output:
 	// 200 hello alice
 	// 403 {"error":"insufficient_scope","error_description":"The token's scope is not sufficient."}
+}
+
+// The keys of an identity provider, found by its name.
+func ExampleNewRemote() {
+	raw, public := mint("token-3")
+	idp := httptest.NewServer(nil)
+	defer idp.Close()
+	mux := http.NewServeMux()
+	idp.Config.Handler = mux
+	mux.HandleFunc("/.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, `{"issuer": %q, "jwks_uri": %q}`, idp.URL, idp.URL+"/keys")
+	})
+	mux.HandleFunc("/keys", func(w http.ResponseWriter, _ *http.Request) {
+		x := base64.RawURLEncoding.EncodeToString(public)
+		fmt.Fprintf(w, `{"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "one", "x": %q}]}`, x)
+	})
+
+	keys, err := verifier.NewRemote(idp.URL, verifier.RemoteOptions{}) // https://id.example
+	if err != nil {
+		panic(err)
+	}
+	v, err := verifier.New(denylist.NewMemory(denylist.MemoryOptions{}), []verifier.Issuer{{
+		Name: "https://issuer.example", Keys: keys, Audiences: []string{"api"},
+	}}, verifier.Options{})
+	if err != nil {
+		panic(err)
+	}
+	claims, err := v.Verify(context.Background(), raw)
+	fmt.Println(claims.Subject(), claims.KeyID(), err)
+	// Output: alice one <nil>
 }

@@ -518,3 +518,32 @@ func TestRemoteTransport(t *testing.T) {
 	require.ErrorIs(t, err, ErrKeys)
 	assert.Len(t, asked, 1, "not at once again")
 }
+
+// No header makes keys older than they may be, or younger than nothing.
+func FuzzMaxAge(f *testing.F) {
+	for _, control := range []string{"max-age=300", "public, max-age=15, stale-if-error=86400", "no-store", `max-age="5"`, "max-age=", "=,,="} {
+		f.Add(control, "10")
+	}
+	f.Fuzz(func(t *testing.T, control, age string) {
+		got, _ := maxAge(http.Header{"Cache-Control": {control}, "Age": {age}})
+		assert.GreaterOrEqual(t, got, time.Duration(0))
+	})
+}
+
+// Whatever an issuer publishes, what comes of it are public keys.
+func FuzzParseRemoteJWKS(f *testing.F) {
+	f.Add([]byte(setOf(jwkOf(f, ES256, `kid="one"`), jwkOf(f, RS256, `alg="RS256"`))))
+	f.Add([]byte(setOf(jwkOf(f, HS256, `alg="HS256"`))))
+	f.Add([]byte(jwkOf(f, EdDSA, `d="AAAA"`)))
+	f.Add([]byte(`{"keys":[{"kty":"oct","k":""}]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		keys, err := parseRemoteJWKS(data, RS256)
+		if err != nil {
+			return
+		}
+		for _, key := range keys {
+			assert.False(t, key.Algorithm().Symmetric())
+			assert.NotNil(t, key.Public())
+		}
+	})
+}
