@@ -1,6 +1,8 @@
 package rotation_test
 
 import (
+	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -97,20 +99,32 @@ func TestR14_AliveCannotTell(t *testing.T) {
 	}
 }
 
-// A mirror is not asked alone: here it runs nowhere, and had nothing to say.
+// A mirror is behind by a moment, and is not asked alone.
 func TestAlive_AsksRedisBehindAMirror(t *testing.T) {
 	t.Parallel()
-	store, _ := newRedis(t, denylist.RedisOptions{})
+	store, server := newRedis(t, denylist.RedisOptions{})
 	mirror, err := denylist.NewMirror(store, denylist.MirrorOptions{})
 	require.NoError(t, err)
-	node, tokens := nodeOn(t, mirror)
-	_, err = node.Alive(t.Context(), tokens.Access)
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { _ = mirror.Run(ctx) })
+	t.Cleanup(func() { cancel(); running.Wait() })
+	require.Eventually(t, func() bool { return mirror.State() == denylist.MirrorFresh }, time.Minute, time.Millisecond)
+
+	elsewhere, err := denylist.NewRedis(server.Client(), denylist.RedisOptions{Prefix: server.Prefix(), WriteTimeout: 10 * time.Second})
 	require.NoError(t, err)
-	_, err = store.Revoke(t.Context(), denylist.SessionEntry(issuer, tokens.Session, tokens.SessionExpiresAt))
-	require.NoError(t, err)
-	for _, raw := range []string{tokens.Access, tokens.Refresh} {
-		_, err = node.Alive(t.Context(), raw)
-		assert.ErrorIs(t, err, denylist.ErrRevoked)
+	node, _ := nodeOn(t, mirror)
+	for range 50 {
+		tokens, err := node.Login(t.Context(), rotation.Login{At: time.Now(), Subject: "s"})
+		require.NoError(t, err)
+		_, err = node.Alive(t.Context(), tokens.Access)
+		require.NoError(t, err)
+		_, err = elsewhere.Revoke(t.Context(), denylist.SessionEntry(issuer, tokens.Session, tokens.SessionExpiresAt))
+		require.NoError(t, err)
+		for _, raw := range []string{tokens.Access, tokens.Refresh} {
+			_, err = node.Alive(t.Context(), raw)
+			assert.ErrorIs(t, err, denylist.ErrRevoked)
+		}
 	}
 }
 
