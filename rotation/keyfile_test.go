@@ -90,12 +90,14 @@ func TestKeyFile_Refuses(t *testing.T) {
 }
 
 // FuzzKeyFile: what is read is written and read again as the same keys, and
-// every key of a ring can sign.
+// every key of a ring that is not withdrawn can sign.
 func FuzzKeyFile(f *testing.F) {
 	f.Add([]byte(file()))
 	f.Add([]byte(file(record(signs+`"verifies_until":"2026-05-01T00:00:00Z",`, hmacJWK), record(signs, ecJWK), record("", edJWK))))
 	f.Add([]byte(file(record(signs, edJWK), record(signs, ecJWK))))
 	f.Add([]byte(`{"version":1,"keys":null}`))
+	f.Add([]byte(`{"version":1,"keys":[{"created_at":"2026-03-01T12:00:00Z","withdrawn_at":"2026-03-01T12:00:00Z",` +
+		`"verifies_until":"2026-03-02T12:00:00Z","kid":"a","alg":"ES256"}]}`))
 	f.Add([]byte(`{"version":18446744073709551617,"keys":[{}]}`))
 	f.Add([]byte(file(record(`"signs_since":"9999-12-31T23:59:59.999999999Z",`, hmacJWK))))
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -112,6 +114,10 @@ func FuzzKeyFile(f *testing.F) {
 		for i, k := range again {
 			require.Equal(t, keys[i].id, k.id)
 			require.Equal(t, keys[i].state(), k.state())
+			if k.state() == Withdrawn {
+				require.Nil(t, k.private)
+				continue
+			}
 			_, err := k.sign("at+jwt", []byte("{}"))
 			require.NoError(t, err)
 		}
