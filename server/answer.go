@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -15,6 +16,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/rescindhq/rescind/denylist"
 	"github.com/rescindhq/rescind/verifier"
 )
 
@@ -160,7 +162,7 @@ func (s *Server) record(a *answer, r *http.Request, route string, took time.Dura
 		if a.cause != nil {
 			attrs = append(attrs, slog.Any("cause", a.cause))
 		}
-	case a.code == codeReused:
+	case errors.Is(a.cause, denylist.ErrReused):
 		level = slog.LevelWarn // of two that hold the token, one stole it
 	case route == routeHealth || route == routeReady || route == routeMetrics:
 		level = slog.LevelDebug // asked every few seconds

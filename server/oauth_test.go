@@ -27,6 +27,11 @@ func TestToken_RefreshOfAPairThatIsNobodys(t *testing.T) {
 	got := o.post("/oauth/token", form("grant_type", "refresh_token", "refresh_token", first.RefreshToken))
 	got.refused(http.StatusBadRequest, "invalid_grant")
 	o.dead(third.AccessToken)
+	for _, record := range o.logs.records(t) {
+		if record["reason"] == "token_reused" {
+			assert.Equal(t, "WARN", record["level"], "of two that hold the token, one stole it")
+		}
+	}
 	assert.Contains(t, o.logs.String(), `"reason":"token_reused"`)
 
 	// A server without clients refreshes all the same.

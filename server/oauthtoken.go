@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rescindhq/rescind/denylist"
 	"github.com/rescindhq/rescind/rotation"
 )
 
@@ -135,7 +136,7 @@ func wantedScope(form parametersOf) ([]string, error) {
 
 // noteReplay tells the log what invalid_grant tells nobody.
 func noteReplay(a *answer, err error) {
-	if refusal := refusalOf(err); refusal.Code == codeReused {
+	if errors.Is(err, denylist.ErrReused) {
 		a.note(slog.String("reason", codeReused))
 	}
 }
