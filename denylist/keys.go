@@ -14,6 +14,8 @@ import (
 //	<prefix>:{<p>}:<s>:<digest>   an entry; s is t, s, u or i
 //	<prefix>:{<p>}:c:<digest>     the chain of a session
 //	<prefix>:{<p>}:m:<s>:<digest> a mark for renewal: marks_redis.go
+//	<prefix>:{0}:l:<a|h|p>:<digest> failed logins: throttle.go
+//	<prefix>:{<p>}:n:<digest>     the sessions of a subject: inventory_redis.go
 //	<prefix>:{<p>}:index          every entry of the partition, by expiry
 //	<prefix>:{<p>}:log            every change of the last minutes
 //	<prefix>:{<p>}:meta           settings and counters

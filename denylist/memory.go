@@ -26,6 +26,8 @@ type Memory struct {
 	entries [ScopeIssuer + 1]*table[name, *Entry] // by scope
 	chains  *table[name, *chain]                  // by session
 	marks   *table[markName, time.Time]
+	logins  *table[string, failures] // counts of failed ones
+	lists   *table[name, []Listed]   // inventories, by subject
 	log     changeLog
 }
 
@@ -51,6 +53,8 @@ func NewMemory(opts MemoryOptions) *Memory {
 		now:    opts.Now,
 		chains: newTable[name, *chain](),
 		marks:  newTable[markName, time.Time](),
+		logins: newTable[string, failures](),
+		lists:  newTable[name, []Listed](),
 		log:    newChangeLog(),
 	}
 	if m.now == nil {

@@ -30,7 +30,7 @@ func (m *Memory) Spend(ctx context.Context, t Token, s Successor, how Exchange) 
 		return Spent{}, err
 	}
 	if verdict == record {
-		c = m.record(t, s, key, now)
+		c = m.record(t, s, key, how.Keep, now)
 	}
 	// A retry and a replay write them again: merged, they change nothing.
 	for _, e := range denies {
@@ -47,10 +47,10 @@ func (m *Memory) revoked(t Token, now time.Time) error {
 }
 
 // record makes the attempt the last of its session's chain, which lives as
-// long as any token that it knows to be spent.
-func (m *Memory) record(t Token, s Successor, key string, now time.Time) *chain {
+// long as any token that it knows to be spent, and longer where it is told to.
+func (m *Memory) record(t Token, s Successor, key string, keep, now time.Time) *chain {
 	session := name{t.Issuer, t.Session}.clone()
-	expires := m.policy.outlive(t.ExpiresAt)
+	expires := m.policy.outlive(later(t.ExpiresAt, keep))
 	if r := m.chains.rows[session]; r != nil {
 		expires = later(expires, r.expires)
 	}

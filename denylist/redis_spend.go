@@ -113,7 +113,7 @@ func (r *Redis) spendArgs(x exchange, dry, denied bool) []any {
 	t, s := x.token, x.successor
 	return []any{
 		flag(dry), flag(denied), t.Rotation, escape(t.ID), millis(t.ExpiresAt), millis(t.Login),
-		millis(r.policy.outlive(t.ExpiresAt)), escape(s.ID), millis(s.IssuedAt), millis(s.ExpiresAt),
+		millis(r.policy.outlive(later(t.ExpiresAt, x.how.Keep))), escape(s.ID), millis(s.IssuedAt), millis(s.ExpiresAt),
 		escape(keyDigest(t.Issuer, s.Key)), escape(s.Note),
 		x.how.Window.Milliseconds(), x.how.Overlap.Milliseconds(), len(x.here),
 	}

@@ -113,6 +113,10 @@ type Exchange struct {
 	// Overlap is how long a rotated token may still authenticate requests in
 	// flight (R12). 0: not at all.
 	Overlap time.Duration
+	// Keep is how long the session's chain is kept at least: until the expiry
+	// of a token that expires then. Zero: until t's. An [Inventory] reads in
+	// chains whose newest token is still alive.
+	Keep time.Time
 	// Denies are written as rotated in the same step, effective from the
 	// store's now + Overlap: the old renewable token, the old access token of
 	// a pair. As everywhere, one that no verifier can still accept is not
