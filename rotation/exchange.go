@@ -223,7 +223,9 @@ func (s *Sessions) spend(ctx context.Context, old presented, m mint, key string,
 		Key:       key,
 		Note:      encodeNote(m, old.scope),
 	}
-	how := denylist.Exchange{Window: s.opts.ReplayWindow, Overlap: s.opts.VerifyOverlap, Denies: denies}
+	how := denylist.Exchange{
+		Window: s.opts.ReplayWindow, Overlap: s.opts.VerifyOverlap, Denies: denies, Keep: s.keepChain(m, old.style),
+	}
 	var spent denylist.Spent
 	err := untilKnown(ctx, func(ctx context.Context) (err error) {
 		spent, err = s.store.Spend(ctx, old.token, successor, how)

@@ -27,6 +27,10 @@ type Login struct {
 	// Lock binds the session's access tokens to a cookie: what
 	// verifier.CookieLock.New returned. Empty: they are bound to none.
 	Lock string
+	// Label is what the session is called in the inventory, such as a device's
+	// name: at most denylist.MaxLabel bytes of printable text. It is kept in the
+	// store until the session's end, and is in no token.
+	Label string
 }
 
 // Tokens is the answer to a login or an exchange.
@@ -45,7 +49,8 @@ type Tokens struct {
 }
 
 // Login begins a session. It asks no store: a revocation that races with it
-// catches the session by its login instant (R9).
+// catches the session by its login instant (R9). Where there is an inventory,
+// it makes one write there.
 func (s *Sessions) Login(ctx context.Context, l Login) (Tokens, error) {
 	now := s.opts.Now()
 	if err := l.validate(now); err != nil {
@@ -69,7 +74,14 @@ func (s *Sessions) Login(ctx context.Context, l Login) (Tokens, error) {
 	if m, err = s.freshen(ctx, d, m, nil, 0); err != nil {
 		return Tokens{}, err
 	}
-	return s.sign(d, m)
+	tokens, err := s.sign(d, m)
+	if err != nil {
+		return Tokens{}, err
+	}
+	if err := s.enlist(ctx, d, l.Label, tokens); err != nil {
+		return Tokens{}, err
+	}
+	return tokens, nil
 }
 
 func (l Login) validate(now time.Time) error {
@@ -85,6 +97,9 @@ func (l Login) validate(now time.Time) error {
 	}
 	if lock, err := base64.RawURLEncoding.Strict().DecodeString(l.Lock); l.Lock != "" && (err != nil || len(lock) != sha256.Size) {
 		return fmt.Errorf("%w: lock is not what verifier.CookieLock.New returns", ErrInvalid)
+	}
+	if !denylist.ValidLabel(l.Label) {
+		return fmt.Errorf("%w: label: want at most %d bytes of printable text", ErrInvalid, denylist.MaxLabel)
 	}
 	if l.ClientID != "" {
 		if err := checkID("client id", l.ClientID); err != nil {

@@ -44,9 +44,9 @@ func (s *Sessions) sessionEntry(c verifier.Claims) denylist.Entry {
 	return denylist.SessionEntry(s.opts.Issuer, c.Session(), c.SessionExpiresAt())
 }
 
-func (s *Sessions) revoke(ctx context.Context, entry denylist.Entry) error {
+func (s *Sessions) revoke(ctx context.Context, entries ...denylist.Entry) error {
 	return untilKnown(ctx, func(ctx context.Context) error {
-		_, err := s.store.Revoke(ctx, entry)
+		_, err := s.store.Revoke(ctx, entries...)
 		return err
 	})
 }

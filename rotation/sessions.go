@@ -68,6 +68,12 @@ type Options struct {
 	// no store asked. Raise it with a deployment that needs other claims.
 	ClaimsVersion int64
 
+	// Inventory lists the sessions of each subject: one write at each login.
+	// The store is one, the same for the whole fleet; a node without it makes
+	// sessions that are not listed, and lets others drop out of the list when
+	// it exchanges their tokens. Default nil: nothing is listed.
+	Inventory denylist.Inventory
+
 	MaxAccessLifetime  time.Duration // default 24 h
 	MaxRefreshLifetime time.Duration // default 90 d
 
