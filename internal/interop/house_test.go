@@ -142,10 +142,10 @@ func (h *house) StartServer() {
 	ctx, cancel := context.WithTimeout(h.t.Context(), patience)
 	defer cancel()
 	require.NoError(h.t, redistest.Poll(ctx, func() error {
-		if strings.Contains(h.server.said(), "serving ") {
-			return nil
+		if said := h.server.said(); !strings.Contains(said, "serving ") {
+			return fmt.Errorf("not ready:\n%s", said)
 		}
-		return fmt.Errorf("not ready:\n%s", h.server.said())
+		return nil
 	}))
 }
 

@@ -95,7 +95,7 @@ type process struct {
 }
 
 // start runs a server until the end of the test and waits until it accepts at
-// addr. What it wrote is logged where the test fails.
+// addr. The last that it wrote is logged where the test fails.
 func start(t *testing.T, dir, addr string, env []string, name string, args ...string) *process {
 	t.Helper()
 	file, err := os.CreateTemp(t.TempDir(), filepath.Base(name))
@@ -147,13 +147,13 @@ func (p *process) stop() {
 	}
 }
 
-// said is what the server wrote.
+// said is what the server wrote: the last of it.
 func (p *process) said() string {
 	text, err := os.ReadFile(p.log)
 	if err != nil {
 		return err.Error()
 	}
-	return string(text)
+	return string(text[max(0, len(text)-4000):])
 }
 
 // freeAddr is an address that nothing listened at a moment ago.
