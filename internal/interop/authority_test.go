@@ -4,11 +4,13 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"math/big"
 	"net"
+	"net/http"
 	"path/filepath"
 	"testing"
 	"time"
@@ -41,6 +43,13 @@ func newAuthority(t *testing.T) *authority {
 	require.NoError(t, err)
 	a.File = a.write("ca.pem", "CERTIFICATE", der)
 	return a
+}
+
+// Client trusts this authority alone.
+func (a *authority) Client() *http.Client {
+	pool := x509.NewCertPool()
+	pool.AddCert(a.cert)
+	return &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}}
 }
 
 // Issue writes a certificate for id.example and 127.0.0.1, and its key.

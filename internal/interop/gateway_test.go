@@ -33,13 +33,14 @@ type gateway struct {
 type proxy struct {
 	name string
 	// start runs it until the end of the test.
-	start func(t *testing.T, at places)
+	start func(t *testing.T, at places) *process
 
-	asks       string // what it asks rescind, method and target
-	down       int    // the status where rescind does not answer
-	cannotTell int    // the status where rescind says 503
-	reusesConn bool   // asks again over the same connection
-	wantsTLS   bool   // asks over TLS only
+	asks        string // what it asks rescind, method and target
+	mergesSlash bool   // passes //a on as /a, whatever it is told
+	down        int    // the status where rescind does not answer
+	cannotTell  int    // the status where rescind says 503
+	reusesConn  bool   // asks again over the same connection
+	wantsTLS    bool   // asks over TLS only
 }
 
 // places is what a file of deploy/ is changed in for a test: its addresses,

@@ -36,6 +36,7 @@ type house struct {
 	Confidential client // has a key, and may have read and jobs in its own name
 	Public       client // has none
 
+	http   *http.Client
 	dir    string // of keys, users and clients
 	args   []string
 	env    []string
@@ -60,9 +61,10 @@ type tokens struct {
 // houseOptions: the zero value is a server as a user starts it, but for a
 // check-timeout that a busy machine can keep.
 type houseOptions struct {
-	Args            []string // more flags of rescind serve
-	TLSCert, TLSKey string   // files
-	Algorithm       string   // of the keys; ES256 by default
+	Args            []string   // more flags of rescind serve
+	TLSCert, TLSKey string     // files
+	Authority       *authority // whom Login and the like trust
+	Algorithm       string     // of the keys; ES256 by default
 }
 
 // newHouse starts Redis and rescind serve, and waits until that is ready.
@@ -77,6 +79,10 @@ func newHouse(t *testing.T, opts houseOptions) *house {
 	admin, scheme := freeAddr(t), "http://"
 	h.args = append([]string{"serve", "--redis", h.Redis.URL(), "--keys", "keys", "--users", "users.json",
 		"--clients", "clients.json", "--addr", h.Addr, "--admin-addr", admin, "--check-timeout", "5s"}, opts.Args...)
+	h.http = http.DefaultClient
+	if opts.Authority != nil {
+		h.http = opts.Authority.Client()
+	}
 	if opts.TLSCert != "" {
 		scheme = "https://"
 		h.args = append(h.args, "--tls-cert", opts.TLSCert, "--tls-key", opts.TLSKey)
@@ -207,7 +213,7 @@ func (h *house) post(to, contentType string, body []byte, with func(*http.Reques
 	if with != nil {
 		with(r)
 	}
-	answer, err := http.DefaultClient.Do(r)
+	answer, err := h.http.Do(r)
 	require.NoError(h.t, err)
 	defer func() { _ = answer.Body.Close() }()
 	text, err := io.ReadAll(answer.Body)

@@ -21,7 +21,7 @@ func proxies() []proxy {
 		{name: "caddy", start: startCaddy, asks: asksForwardAuth, down: 502, cannotTell: 503, reusesConn: true},
 		{name: "haproxy", start: startHAProxy, asks: asksForwardAuth, down: 503, cannotTell: 503, reusesConn: true},
 		// It cannot tell "refused" from "cannot tell": docs/http.md says so.
-		{name: "apache", start: startApache, asks: "POST /oauth/introspect", down: 401, cannotTell: 401, wantsTLS: true},
+		{name: "apache", start: startApache, asks: "POST /oauth/introspect", down: 401, cannotTell: 401, wantsTLS: true, mergesSlash: true},
 	}
 }
 
@@ -37,7 +37,7 @@ func overTLS(t *testing.T, text, ca string) string {
 	return strings.Replace(text, "/etc/rescind/ca.pem", ca, 1)
 }
 
-func startNginx(t *testing.T, at places) {
+func startNginx(t *testing.T, at places) *process {
 	dir := t.TempDir()
 	text := deployed(t, "nginx/rescind.conf", "listen 80;", "listen "+at.front+";",
 		"server 127.0.0.1:8080;", "server "+at.rescind+";", "http://127.0.0.1:9000", "http://"+at.app)
@@ -61,10 +61,10 @@ func startNginx(t *testing.T, at places) {
 events { worker_connections 256; }
 http { access_log off; %[2]s include %[1]s/rescind.conf; }
 `, dir, scratch.String(), user))
-	start(t, dir, at.front, nil, program(t, "nginx"), "-e", "stderr", "-p", dir, "-c", main)
+	return start(t, dir, at.front, nil, program(t, "nginx"), "-e", "stderr", "-p", dir, "-c", main)
 }
 
-func startCaddy(t *testing.T, at places) {
+func startCaddy(t *testing.T, at places) *process {
 	dir := t.TempDir()
 	text := deployed(t, "caddy/Caddyfile", "app.example", "http://"+at.front,
 		"127.0.0.1:8080", at.rescind, "127.0.0.1:9000", at.app)
@@ -74,11 +74,11 @@ func startCaddy(t *testing.T, at places) {
 	// Its API would listen on a port that all share.
 	text = "{\n\tadmin off\n}\n" + strings.Replace(text, "http://"+at.front, "http://app.example:"+port(at.front), 1)
 	file := write(t, dir, "Caddyfile", text)
-	start(t, dir, at.front, []string{"HOME=" + dir, "XDG_DATA_HOME=" + dir, "XDG_CONFIG_HOME=" + dir},
+	return start(t, dir, at.front, []string{"HOME=" + dir, "XDG_DATA_HOME=" + dir, "XDG_CONFIG_HOME=" + dir},
 		program(t, "caddy"), "run", "--config", file, "--adapter", "caddyfile")
 }
 
-func startHAProxy(t *testing.T, at places) {
+func startHAProxy(t *testing.T, at places) *process {
 	dir := t.TempDir()
 	text := deployed(t, "haproxy/haproxy.cfg", "bind :80", "bind "+at.front,
 		"127.0.0.1:8080", at.rescind, "127.0.0.1:9000", at.app)
@@ -87,10 +87,10 @@ func startHAProxy(t *testing.T, at places) {
 	}
 	write(t, dir, "haproxy.cfg", text)
 	write(t, dir, "rescind.lua", deployed(t, "haproxy/rescind.lua"))
-	start(t, dir, at.front, nil, program(t, "haproxy"), "-db", "-f", filepath.Join(dir, "haproxy.cfg"))
+	return start(t, dir, at.front, nil, program(t, "haproxy"), "-db", "-f", filepath.Join(dir, "haproxy.cfg"))
 }
 
-func startApache(t *testing.T, at places) {
+func startApache(t *testing.T, at places) *process {
 	dir, ca := readable(t, at.ca)
 	secret := write(t, dir, "client.conf", "OIDCOAuthClientID "+at.client.ID+"\nOIDCOAuthClientSecret "+at.client.Secret+"\n")
 	text := deployed(t, "apache/rescind.conf", "<VirtualHost *:80>", "<VirtualHost "+at.front+">",
@@ -110,7 +110,7 @@ func startApache(t *testing.T, at places) {
 		main.WriteString("User nobody\nGroup #65534\n")
 	}
 	main.WriteString(text)
-	start(t, dir, at.front, nil, server, "-DFOREGROUND", "-f", write(t, dir, "httpd.conf", main.String()))
+	return start(t, dir, at.front, nil, server, "-DFOREGROUND", "-f", write(t, dir, "httpd.conf", main.String()))
 }
 
 // readable is a directory with a copy of a file that the user may read whom a
