@@ -33,6 +33,12 @@ test: ## every test with -race, against a private, real redis-server
 	$(GO) test -race -timeout 15m ./...; \
 	if [ -f internal/conformance/go.mod ]; then cd internal/conformance && $(GO) test -race ./...; fi
 
+# Installs what is missing, nginx, Caddy, HAProxy, Apache, node, Python and Ruby,
+# only as root or with INSTALL=1; otherwise it says which command would.
+.PHONY: interop
+interop: ## real third-party programs against the real binary on real Redis
+	.ci/interop
+
 .PHONY: cover
 cover: ## every test, with the coverage of every package in coverage.out
 	@redis=$$(.ci/prepare) || exit 2; export REDIS_SERVER="$$redis"; set -ex; \
