@@ -2,6 +2,7 @@ package denylist
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -42,6 +43,10 @@ var (
 	_ Marker = (*Memory)(nil)
 	_ Marker = (*Redis)(nil)
 )
+
+// ErrNoMarks: this store keeps no marks, whatever they are. Such an error wraps
+// ErrInvalid too.
+var ErrNoMarks = errors.New("denylist: marks want a store of one partition")
 
 // maxMarks is how many marks one call writes.
 const maxMarks = 100

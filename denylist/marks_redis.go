@@ -19,7 +19,7 @@ func (k keys) markKey(p place) string { return k.heads[p.partition] + "m:" + p.m
 // oneSlot refuses partitions: marks are for single tokens, which need one.
 func (r *Redis) oneSlot() error {
 	if r.keys.partitions() > 1 {
-		return fmt.Errorf("%w: marks: want a store of one partition", ErrInvalid)
+		return fmt.Errorf("%w: %w", ErrInvalid, ErrNoMarks)
 	}
 	return nil
 }

@@ -204,6 +204,7 @@ func TestRedis_Marks(t *testing.T) {
 		store := newRedis(t, client, denylist.RedisOptions{Prefix: s.Prefix(), Partitions: 16})
 		_, err := store.Mark(t.Context(), mark)
 		require.ErrorIs(t, err, denylist.ErrInvalid)
+		require.ErrorIs(t, err, denylist.ErrNoMarks)
 		_, err = store.Marked(t.Context(), markable(time.Time{}))
 		require.ErrorIs(t, err, denylist.ErrInvalid)
 	})

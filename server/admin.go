@@ -21,6 +21,7 @@ func (s *Server) adminRoutes(operator denylist.Operator) http.Handler {
 	return s.router(map[string]methods{
 		routeRevocations: {http.MethodGet: s.admins(o.list), http.MethodPost: s.admins(o.revoke)},
 		routeRevocation:  {http.MethodGet: s.admins(o.get), http.MethodDelete: s.admins(o.reinstate)},
+		routeRenewals:    {http.MethodPost: s.admins(o.renew)},
 		routeEvents:      {http.MethodGet: s.admins(o.events)},
 		routeStats:       {http.MethodGet: s.admins(o.stats)},
 		routeMetrics:     {http.MethodGet: s.metrics.serve},

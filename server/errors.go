@@ -91,6 +91,9 @@ var ownRefusals = []struct {
 	{denylist.ErrSpent, verifier.Refusal{
 		Status: http.StatusConflict, Code: "already_spent",
 		Description: "The token was exchanged, which nobody can take back."}},
+	{denylist.ErrNoMarks, verifier.Refusal{
+		Status: http.StatusConflict, Code: "not_supported",
+		Description: "This denylist keeps no marks: it has more than one partition."}},
 }
 
 // inBody is the refusal of a token that came in a body: the verifier's code,

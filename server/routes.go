@@ -29,6 +29,7 @@ const (
 
 	routeRevocations = "/v1/revocations"
 	routeRevocation  = "/v1/revocations/{scope}/{id}"
+	routeRenewals    = "/v1/renewals"
 	routeEvents      = "/v1/events"
 	routeStats       = "/v1/stats"
 	routeMetrics     = "/metrics"
