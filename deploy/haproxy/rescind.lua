@@ -33,8 +33,9 @@ core.register_action("rescind", { "http-req" }, function(txn, url)
 		end
 	end
 
+	-- HAProxy asks up to four times, each of them so many milliseconds.
 	local ok, answer = pcall(function()
-		return core.httpclient():get({ url = url, headers = headers, timeout = 5000 })
+		return core.httpclient():get({ url = url, headers = headers, timeout = 1500 })
 	end)
 	if not ok or not answer or not answer.status then
 		core.Warning("rescind: no answer: " .. tostring(answer))

@@ -286,9 +286,13 @@ func (g *gateway) bodies() {
 // sizes: what is too large is refused, by whoever notices first.
 func (g *gateway) sizes() {
 	token := g.house.Login(g.house.Alice).AccessToken
+	g.tap.Asked(g.t)
 	got := g.ask("GET", "/", token, []string{"Cookie: c=" + strings.Repeat("x", 6000), "X-Large: " + strings.Repeat("y", 6000)}, "")
 	require.Equal(g.t, http.StatusOK, got.Status, got.Body)
 	g.is(got, g.whoIs(token))
+	if asked, _ := g.tap.Asked(g.t); assert.Len(g.t, asked, 1) {
+		assert.NotContains(g.t, asked[0].Header, "Cookie", "it is not rescind's business")
+	}
 	for _, headers := range [][]string{
 		{"X-Large: " + strings.Repeat("y", 100_000)},
 		{"Authorization: Bearer " + strings.Repeat("y", 9_000)},
