@@ -43,7 +43,10 @@ var (
 // tell", a 503 (R14).
 func refusalOf(err error) verifier.Refusal {
 	var request *requestError
+	var throttled *denylist.ThrottledError
 	switch {
+	case errors.As(err, &throttled):
+		return throttledRefusal(throttled)
 	case errors.As(err, &request):
 		return verifier.Refusal{Status: request.status, Code: request.code, Description: request.description}
 	case errors.Is(err, denylist.ErrUnknown):
@@ -79,6 +82,9 @@ var ownRefusals = []struct {
 	{rotation.ErrTooOften, verifier.Refusal{
 		Status: http.StatusTooManyRequests, Code: "rate_limited", RetryAfter: 5,
 		Description: "The session has been renewed too often."}},
+	{rotation.ErrNoSession, verifier.Refusal{
+		Status: http.StatusNotFound, Code: "not_found",
+		Description: "There is no such session."}},
 	{rotation.ErrNotExchangeable, verifier.Refusal{
 		Status: http.StatusUnauthorized, Code: "token_invalid",
 		Description: "The token cannot be exchanged."}},

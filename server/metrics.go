@@ -86,6 +86,8 @@ func (m *metrics) login(err error) {
 		result = "refused"
 	case errors.Is(err, ErrBusy):
 		result = "busy"
+	case errors.Is(err, denylist.ErrThrottled):
+		result = "throttled"
 	case err != nil:
 		result = "failed"
 	}

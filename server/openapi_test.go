@@ -33,7 +33,7 @@ func loadOpenAPI(t *testing.T) *openapi3.T {
 
 // The document has the routes that there are, and no other.
 func TestOpenAPI_Routes(t *testing.T) {
-	o := newOAuthSite(t, siteOptions{})
+	o := newOAuthSite(t, siteOptions{listed: true})
 	var real, documented []string
 	for _, routes := range []map[string]methods{o.publicRoutes(), o.oauthRoutes()} {
 		for path, m := range routes {
@@ -123,6 +123,14 @@ func calls(o, broken *oauthSite) (all []called) {
 		on(o, 200, "GET", path, "")
 	}
 	on(broken, 503, "GET", "/readyz", "")
+	on(o, 200, "GET", "/v1/sessions", "", access)
+	on(o, 204, "DELETE", "/v1/sessions/"+o.sessionOf(o.login().AccessToken), "", access)
+	on(o, 404, "DELETE", "/v1/sessions/nonsense", "", access)
+	on(o, 204, "POST", "/v1/logout-others", "", access)
+	for path, method := range map[string]string{"/v1/sessions": "GET", "/v1/sessions/x": "DELETE", "/v1/logout-others": "POST"} {
+		on(o, 401, method, path, "")
+		on(broken, 503, method, path, "", brokenAccess)
+	}
 	on(o, 200, "POST", "/v1/rotate", "", refresh)
 	nobody := header("Authorization", "Bearer "+o.sign("at+jwt", map[string]any{"sub": nil}))
 	on(o, 400, "POST", "/v1/logout-all", "", nobody)
@@ -147,16 +155,20 @@ func (o *oauthSite) worn() string {
 // of its JSON. And of all that the document says, an answer is seen.
 func TestOpenAPI_Answers(t *testing.T) {
 	doc := loadOpenAPI(t)
-	o := newOAuthSite(t, siteOptions{rotation: rotation.Options{RotateEvery: time.Hour}})
+	o := newOAuthSite(t, siteOptions{listed: true, rotation: rotation.Options{RotateEvery: time.Hour}})
 	o.people.busy = "busy"
 	seen := map[string]bool{}
-	for _, call := range calls(o, newOAuthSite(t, siteOptions{})) {
+	for _, call := range calls(o, newOAuthSite(t, siteOptions{listed: true})) {
 		path, method := call.request.URL.Path, call.request.Method
+		var params map[string]string
+		if sid, ok := strings.CutPrefix(path, "/v1/sessions/"); ok {
+			path, params = routeOneSession, map[string]string{"sid": sid}
+		}
 		name := method + " " + path + " " + strconv.Itoa(call.status)
 		item := doc.Paths.Value(path)
 		require.NotNil(t, item, name)
 		in := &openapi3filter.RequestValidationInput{
-			Request: call.request.Clone(t.Context()),
+			Request: call.request.Clone(t.Context()), PathParams: params,
 			Route:   &routers.Route{Spec: doc, Path: path, PathItem: item, Method: method, Operation: item.GetOperation(method)},
 			Options: &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, ExcludeRequestBody: call.status >= 300},
 		}

@@ -14,10 +14,15 @@ const (
 	routeRotate    = "/v1/rotate"
 	routeLogout    = "/v1/logout"
 	routeLogoutAll = "/v1/logout-all"
-	routeVerify    = "/v1/verify"
-	routeHealth    = "/healthz"
-	routeReady     = "/readyz"
-	routeVersion   = "/version"
+
+	routeSessions     = "/v1/sessions"
+	routeOneSession   = "/v1/sessions/{sid}"
+	routeLogoutOthers = "/v1/logout-others"
+
+	routeVerify  = "/v1/verify"
+	routeHealth  = "/healthz"
+	routeReady   = "/readyz"
+	routeVersion = "/version"
 
 	routeToken      = "/oauth/token"
 	routeRevoke     = "/oauth/revoke"
@@ -72,6 +77,11 @@ func (s *Server) publicRoutes() map[string]methods {
 	}
 	if s.opts.Login != nil {
 		routes[routeLogin] = methods{http.MethodPost: s.login}
+	}
+	if s.sessions.KeepsInventory() {
+		routes[routeSessions] = methods{http.MethodGet: s.listSessions}
+		routes[routeOneSession] = methods{http.MethodDelete: s.endSession}
+		routes[routeLogoutOthers] = methods{http.MethodPost: s.logoutOthers}
 	}
 	if s.metadataJSON != nil {
 		routes[routeMetadata] = methods{http.MethodGet: s.metadata}

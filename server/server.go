@@ -7,12 +7,14 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -29,6 +31,15 @@ type Options struct {
 	AdminAddr string // admin listener; default 127.0.0.1:8081
 
 	Login Authenticator // nil: no login route
+	// LoginFailures is how many logins may fail for one name, and
+	// LoginFailuresPerAddress from one address, before there is one attempt per
+	// wait: denylist.Limits. 0: 10 and 100; negative: they are not counted. The
+	// store counts them: it must be a denylist.Throttle, or both be negative.
+	LoginFailures, LoginFailuresPerAddress int
+	// TrustedProxies are the addresses whose X-Forwarded-For is believed. None:
+	// a client's address is the connection's.
+	TrustedProxies []netip.Prefix
+
 	// Clients are the clients of OAuth. Nil: there are none, so that only
 	// pairs that are nobody's are refreshed, and nobody can introspect.
 	Clients ClientAuthenticator
@@ -74,9 +85,12 @@ type Task struct {
 	Do    func(ctx context.Context) error
 }
 
-// Authenticator checks a password. It takes the same time whether or not the
-// user exists. One that has a method Health() error is asked for it after each
-// login, and a change is logged.
+// Authenticator checks a password: the hook for users that are kept elsewhere
+// than in [Users]. It takes the same time whether or not the user exists, and
+// bounds by itself how much it does at once. It is safe for concurrent use. The
+// server counts failures before it asks, by the name as it was given. One that
+// has a method Health() error is asked for it after each login, and a change is
+// logged.
 type Authenticator interface {
 	// Authenticate returns who that is, an error wrapping ErrCredentials or
 	// ErrBusy, or any other error if it cannot tell.
@@ -111,6 +125,7 @@ type Server struct {
 	loginState  changes // of the Authenticator's Health
 	clientState changes // of the ClientAuthenticator's
 	streams     streams
+	throttle    denylist.Throttle // nil: failed logins are not counted
 
 	metadataJSON []byte // nil: the issuer is no URL
 
@@ -147,6 +162,9 @@ func New(sessions *rotation.Sessions, v *verifier.Verifier, store denylist.Store
 		started:    opts.Now(),
 	}
 	s.mirror, _ = store.(*denylist.Mirror)
+	if s.throttle, err = opts.throttleOn(store); err != nil {
+		return nil, err
+	}
 	s.metrics = newMetrics(opts.Version, v, s.mirror)
 	if s.metadataJSON, err = newMetadata(ours.Name, opts.Clients != nil); err != nil {
 		return nil, fmt.Errorf("server: %w", err)
@@ -189,6 +207,8 @@ func (o *Options) complete() error {
 	if o.AdminAddr == "" {
 		o.AdminAddr = "127.0.0.1:8081"
 	}
+	o.LoginFailures = cmp.Or(o.LoginFailures, defaultLoginFailures)
+	o.LoginFailuresPerAddress = cmp.Or(o.LoginFailuresPerAddress, defaultLoginFailuresPerAddress)
 	if o.ShutdownTime == 0 {
 		o.ShutdownTime = 10 * time.Second
 	}

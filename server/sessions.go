@@ -1,8 +1,6 @@
 package server
 
 import (
-	"context"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
@@ -36,60 +34,6 @@ func (s *Server) tokens(t rotation.Tokens) tokensBody {
 }
 
 func secondsLeft(from, end time.Time) int64 { return max(0, int64(end.Sub(from)/time.Second)) }
-
-// login begins a session. Its instant is read on the store's clock before the
-// credentials are looked at, so that a revocation during the hashing of the
-// password catches it (R6), and no password is hashed while the denylist is
-// out of reach.
-func (s *Server) login(a *answer, r *http.Request) error {
-	var body struct {
-		Username *string `json:"username"`
-		Password *string `json:"password"`
-	}
-	if err := readJSON(a, r, &body); err != nil {
-		return err
-	}
-	if body.Username == nil || body.Password == nil {
-		return badRequest("A login needs a username and a password.")
-	}
-	client, err := s.loginClient(r)
-	if err != nil {
-		return err
-	}
-	tokens, err := s.begin(r.Context(), *body.Username, *body.Password, client.ID)
-	s.metrics.login(err)
-	if err != nil {
-		return err
-	}
-	return a.json(http.StatusCreated, s.tokens(tokens))
-}
-
-// begin makes a pair of the client's, or nobody's where clientID is empty. Its
-// scope is the user's: that of the client is of its own tokens.
-func (s *Server) begin(ctx context.Context, username, password, clientID string) (rotation.Tokens, error) {
-	at, err := s.sessions.Now(ctx)
-	if err != nil {
-		return rotation.Tokens{}, err
-	}
-	who, err := s.opts.Login.Authenticate(ctx, username, password)
-	s.watchLogin()
-	if err != nil {
-		return rotation.Tokens{}, err
-	}
-	tokens, err := s.sessions.Login(ctx, rotation.Login{At: at, Subject: who.Subject, Scope: who.Scope, ClientID: clientID})
-	if err != nil {
-		// Who knows the password has done nothing wrong: 503, whatever it is.
-		return rotation.Tokens{}, fmt.Errorf("server: cannot begin a session: %v", err)
-	}
-	return tokens, nil
-}
-
-// watchLogin logs, once, that the file of users has gone bad or good again.
-func (s *Server) watchLogin() {
-	if users, ok := s.opts.Login.(interface{ Health() error }); ok {
-		s.logChange(&s.loginState, "users", users.Health())
-	}
-}
 
 // sessionBody is what a caller may know of its own token.
 type sessionBody struct {

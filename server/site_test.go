@@ -49,6 +49,8 @@ type backend interface {
 	rotation.Store
 	denylist.Operator
 	denylist.Barrier
+	denylist.Throttle
+	denylist.Inventory
 }
 
 // spyStore counts what the store is asked, and fails at will.
@@ -131,6 +133,20 @@ func (s *spyStore) Reinstate(ctx context.Context, scope denylist.Scope, issuer, 
 	return s.backend.Reinstate(ctx, scope, issuer, id)
 }
 
+func (s *spyStore) Enlist(ctx context.Context, l denylist.Listed) error {
+	if err := s.call(); err != nil {
+		return err
+	}
+	return s.backend.Enlist(ctx, l)
+}
+
+func (s *spyStore) Sessions(ctx context.Context, issuer, subject string) ([]denylist.Listed, error) {
+	if err := s.call(); err != nil {
+		return nil, err
+	}
+	return s.backend.Sessions(ctx, issuer, subject)
+}
+
 // people is an Authenticator without hashing.
 type people struct {
 	asked  atomic.Int64
@@ -174,6 +190,7 @@ type siteOptions struct {
 	server   Options
 	issuers  []verifier.Issuer // beside our own
 	redis    *denylist.Redis   // in place of the embedded store; its clock is the real one
+	listed   bool              // sessions are
 }
 
 func newSite(t *testing.T, opts siteOptions) *site {
@@ -192,6 +209,9 @@ func newSite(t *testing.T, opts siteOptions) *site {
 		secrets: []string{testPassword, testAdminToken},
 	}
 	opts.rotation.Issuer, opts.rotation.Now = testIssuer, clock.Now
+	if opts.listed {
+		opts.rotation.Inventory = s.list
+	}
 	s.sessions, err = rotation.New(ring, s.list, opts.rotation)
 	require.NoError(t, err)
 	v, err := verifier.New(s.list, append(opts.issuers, s.sessions.Issuer()), verifier.Options{Now: clock.Now})

@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"fmt"
+	"net/mail"
 	"slices"
 	"strings"
 	"time"
@@ -29,6 +30,7 @@ type usersFile struct {
 // userRecord is one user in the file.
 type userRecord struct {
 	Name      string    `json:"name"`
+	Email     string    `json:"email,omitempty"`
 	Subject   string    `json:"sub"`
 	Hash      string    `json:"hash"` // argon2id in PHC form, or bcrypt
 	Scope     []string  `json:"scope,omitempty"`
@@ -38,7 +40,14 @@ type userRecord struct {
 }
 
 func (r userRecord) user() User {
-	return User{Name: r.Name, Subject: r.Subject, Scope: slices.Clone(r.Scope), CreatedAt: r.CreatedAt}
+	return User{Name: r.Name, Email: r.Email, Subject: r.Subject, Scope: slices.Clone(r.Scope), CreatedAt: r.CreatedAt}
+}
+
+// sharesName reports whether somebody could not tell by a name which of two
+// users is meant. Names differ in case too, addresses do not.
+func (r userRecord) sharesName(other userRecord) bool {
+	same := func(email, name string) bool { return email != "" && strings.EqualFold(email, name) }
+	return r.Name == other.Name || same(r.Email, other.Name) || same(other.Email, r.Name) || same(r.Email, other.Email)
 }
 
 func indexUser(users []userRecord, name string) int {
@@ -49,13 +58,17 @@ func indexUser(users []userRecord, name string) int {
 type userTable struct {
 	records []userRecord
 	byName  map[string]userRecord
-	costs   []hashCost // every kind of hash in it; never empty
+	byEmail map[string]userRecord // by the address without its case
+	costs   []hashCost            // every kind of hash in it; never empty
 }
 
 func newUserTable(records []userRecord) *userTable {
-	t := &userTable{records: records, byName: make(map[string]userRecord, len(records))}
+	t := &userTable{records: records, byName: make(map[string]userRecord, len(records)), byEmail: map[string]userRecord{}}
 	for _, r := range records {
 		t.byName[r.Name] = r
+		if r.Email != "" {
+			t.byEmail[foldName(r.Email)] = r
+		}
 		if !slices.Contains(t.costs, r.hash.cost) {
 			t.costs = append(t.costs, r.hash.cost)
 		}
@@ -64,6 +77,17 @@ func newUserTable(records []userRecord) *userTable {
 		t.costs = []hashCost{standardCost()}
 	}
 	return t
+}
+
+// find returns the user of a name or an e-mail address. Both are looked for,
+// whatever is found.
+func (t *userTable) find(username string) (userRecord, bool) {
+	byEmail, hasEmail := t.byEmail[foldName(username)]
+	byName, hasName := t.byName[username]
+	if hasName {
+		return byName, true
+	}
+	return byEmail, hasEmail
 }
 
 // parseUsers reads a users file strictly. Its errors name the user's place in
@@ -77,6 +101,7 @@ func parseUsers(data []byte) (*userTable, error) {
 		return nil, fmt.Errorf("%w: not strict JSON of the known members%s", ErrUsersFile, whereInJSON(err))
 	}
 	names, subjects := map[string]bool{}, map[string]bool{}
+	whose := map[string]int{} // who has an address, counted from 1
 	for i := range file.Users {
 		r := &file.Users[i]
 		if err := r.parse(); err != nil {
@@ -86,6 +111,17 @@ func parseUsers(data []byte) (*userTable, error) {
 			return nil, fmt.Errorf("%w: user %d: its name or sub is another's too", ErrUsersFile, i+1)
 		}
 		names[r.Name], subjects[r.Subject] = true, true
+		if email := foldName(r.Email); email != "" {
+			if whose[email] != 0 {
+				return nil, fmt.Errorf("%w: user %d: its email is another's too", ErrUsersFile, i+1)
+			}
+			whose[email] = i + 1
+		}
+	}
+	for i, r := range file.Users {
+		if other := whose[foldName(r.Name)]; other != 0 && other != i+1 {
+			return nil, fmt.Errorf("%w: user %d: its name is another's email", ErrUsersFile, i+1)
+		}
 	}
 	table := newUserTable(file.Users)
 	if len(table.costs) > maxHashCosts {
@@ -108,7 +144,7 @@ func whereInJSON(err error) string {
 }
 
 func (r *userRecord) parse() (err error) {
-	if err := errors.Join(checkName(r.Name), checkScope(r.Scope)); err != nil {
+	if err := errors.Join(checkName(r.Name), checkEmail(r.Email), checkScope(r.Scope)); err != nil {
 		return err
 	}
 	if id, err := uuid.Parse(r.Subject); err != nil || id.String() != r.Subject {
@@ -123,6 +159,20 @@ func checkName(name string) error {
 	if name == "" || len(name) > maxUserName || !utf8.ValidString(name) ||
 		strings.TrimSpace(name) != name || strings.ContainsFunc(name, unprintable) {
 		return ErrUserName
+	}
+	return nil
+}
+
+// checkEmail accepts none, and what RFC 5322 calls an addr-spec. Without bytes
+// beyond ASCII no two addresses look alike.
+func checkEmail(email string) error {
+	if email == "" {
+		return nil
+	}
+	invisible := func(r rune) bool { return r <= ' ' || r > '~' }
+	address, err := mail.ParseAddress(email)
+	if len(email) > maxEmail || strings.ContainsFunc(email, invisible) || err != nil || address.Address != email {
+		return ErrEmail
 	}
 	return nil
 }

@@ -20,12 +20,14 @@ var (
 	ErrCredentials = errors.New("server: invalid credentials")
 	// ErrBusy: too many passwords are being checked at this moment.
 	ErrBusy = errors.New("server: too many logins at once")
-	// ErrUserExists: there is a user of that name already.
+	// ErrUserExists: there is a user of that name or e-mail address already.
 	ErrUserExists = errors.New("server: user exists")
 	// ErrNoUser: there is no user of that name.
 	ErrNoUser = errors.New("server: no such user")
 	// ErrUserName: not a name for a user.
 	ErrUserName = errors.New("server: want a user name of 1 to 128 printable characters, with no space at its ends")
+	// ErrEmail: not an e-mail address for a user.
+	ErrEmail = errors.New("server: want an e-mail address of at most 254 visible ASCII characters")
 	// ErrPassword: not a password for a user.
 	ErrPassword = errors.New("server: want a password of 8 to 1024 bytes")
 	// ErrUserScope: not a scope for a user.
@@ -37,6 +39,7 @@ var (
 // Bounds of what a user has.
 const (
 	maxUserName  = 128
+	maxEmail     = 254 // RFC 5321, section 4.5.3.1.3
 	minPassword  = 8
 	maxPassword  = 1024
 	maxUserScope = 1024
@@ -48,6 +51,7 @@ const maxHashWait = 2 * time.Second
 // User is one record of a users file, without its password hash.
 type User struct {
 	Name      string
+	Email     string // another name to log in with, in any case; empty: none
 	Subject   string // a UUID, made once and never reused
 	Scope     []string
 	CreatedAt time.Time
@@ -101,8 +105,9 @@ func NewUsers() *Users {
 // to those who are logged in, whose checks have milliseconds.
 func hashesAtOnce(cores int) int { return max(1, cores/2) }
 
-// Authenticate implements [Authenticator]. For every name and password it does
-// the same hashing. ErrBusy means that the password was not looked at.
+// Authenticate implements [Authenticator]. The name is the user's, exactly, or
+// the e-mail address, in any case. For every name and password it does the same
+// hashing. ErrBusy means that the password was not looked at.
 func (u *Users) Authenticate(ctx context.Context, username, password string) (Identity, error) {
 	table := u.current()
 	if err := u.takeTurn(ctx); err != nil {
@@ -110,7 +115,7 @@ func (u *Users) Authenticate(ctx context.Context, username, password string) (Id
 	}
 	defer func() { <-u.turns }()
 
-	record, known := table.byName[username]
+	record, known := table.find(username)
 	if !u.check(table, record.hash, known, password) {
 		if known && record.hash.cost.isBcrypt() && len(password) > maxBcrypt {
 			return Identity{}, fmt.Errorf("%w: %w", ErrCredentials, bcrypt.ErrPasswordTooLong)
@@ -182,18 +187,25 @@ func (u *Users) Health() error {
 
 // Add makes a user with a new subject.
 func (u *Users) Add(name, password string, scope []string) (User, error) {
-	if err := errors.Join(checkName(name), checkPassword(password), checkScope(scope)); err != nil {
+	return u.AddWithEmail(name, "", password, scope)
+}
+
+// AddWithEmail makes a user with a new subject and another name to log in with,
+// which is no other user's name or address, in whatever case.
+func (u *Users) AddWithEmail(name, email, password string, scope []string) (User, error) {
+	if err := errors.Join(checkName(name), checkEmail(email), checkPassword(password), checkScope(scope)); err != nil {
 		return User{}, err
 	}
 	record := userRecord{
 		Name:      name,
+		Email:     email,
 		Subject:   uuid.NewString(),
 		Hash:      newPasswordHash(password).text,
 		Scope:     slices.Clone(scope),
 		CreatedAt: time.Now().UTC().Truncate(time.Second),
 	}
 	err := u.update(func(users []userRecord) ([]userRecord, error) {
-		if indexUser(users, name) >= 0 {
+		if slices.ContainsFunc(users, record.sharesName) {
 			return nil, ErrUserExists
 		}
 		return append(users, record), nil
