@@ -53,6 +53,12 @@ func TestOIDC(t *testing.T) {
 	t.Run("refused", func(t *testing.T) {
 		_, err := api.Verify(t.Context(), first.RefreshToken)
 		assert.ErrorContains(t, err, "audience", "a refresh token is for the issuer itself")
+		lax := provider.VerifierContext(t.Context(), &oidc.Config{SkipClientIDCheck: true, SupportedSigningAlgs: config.SupportedSigningAlgs})
+		_, err = lax.Verify(t.Context(), first.RefreshToken)
+		assert.NoError(t, err, "the library looks at no type: docs/http.md warns of it")
+		unlisted := provider.VerifierContext(t.Context(), &oidc.Config{ClientID: config.ClientID})
+		_, err = unlisted.Verify(t.Context(), first.AccessToken)
+		assert.ErrorContains(t, err, "RS256", "which it takes where the metadata lists none")
 		others := newHouse(t, houseOptions{Args: []string{"--issuer", h.Issuer}})
 		_, err = api.Verify(t.Context(), others.Login(others.Alice).AccessToken)
 		assert.ErrorContains(t, err, "failed to verify", "signed with another key, of the same issuer")
