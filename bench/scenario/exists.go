@@ -21,13 +21,19 @@ func openExists(ctx context.Context, s *Stand) ([]bench.Contender, error) {
 		return nil, err
 	}
 	p := s.population
-	keys := make([]string, len(p.tokens))
-	for i := range keys {
-		keys[i] = s.redis.plainKey(p.tokens[i].known.ID)
-	}
+	keys := s.plainNames()
 	do := func(ctx context.Context, n uint32) error {
 		found, err := client.Exists(ctx, keys[n]).Result()
 		return judgeFound(found, err, p.tokens[n].revoked)
 	}
 	return one("exists", newByToken(p, p.everyone(), do), s.redis.meter...), nil
+}
+
+// plainNames are the plain keys of all tokens.
+func (s *Stand) plainNames() []string {
+	names := make([]string, len(s.population.tokens))
+	for i := range names {
+		names[i] = s.redis.plainKey(s.population.tokens[i].known.ID)
+	}
+	return names
 }

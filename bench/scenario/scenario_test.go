@@ -3,6 +3,7 @@ package scenario
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -23,7 +24,7 @@ func small(server interface{ URL() string }, prefix string) Knobs {
 	k := Defaults()
 	k.Seed, k.Tokens, k.Entries, k.Revoked, k.Concurrent = 1, 200, 300, 0.1, 4
 	k.Algorithms = map[verifier.Algorithm]int{verifier.HS256: 2, verifier.ES256: 2, verifier.EdDSA: 1}
-	k.Redis.Prefix = prefix
+	k.Redis.Prefix, k.Follower = prefix, []string{os.Args[0], "follow"}
 	if server != nil {
 		k.Redis.URL = server.URL()
 	}
@@ -96,7 +97,7 @@ func TestEveryScenarioIsDescribed(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"signature", "check-mirror", "check-miss", "check-hit", "verify-cached", "verify-mirror", "verify",
-		"verify-first", "revoke", "rotate", "http-verify", "naive", "memory", "exists", "crypto", "hash"} {
+		"verify-first", "revoke", "rotate", "propagation", "http-verify", "naive", "memory", "exists", "exists-piped", "crypto", "hash"} {
 		assert.True(t, seen[name], name)
 	}
 }
@@ -181,7 +182,7 @@ func TestWrongAnswersAreSeen(t *testing.T) {
 	}
 	for _, c := range s.Contenders() {
 		switch c.Name {
-		case "signature", "crypto", "hash", "revoke", "rotate":
+		case "signature", "crypto", "hash", "revoke", "rotate", "propagation":
 			continue // which know nothing of revoked tokens
 		case "verify-cached":
 			continue // which has a copy: see TestVerifyCached_WrongAnswersAreSeen
