@@ -113,6 +113,9 @@ func (t *typing) id(at int, name string, must bool) string {
 
 // hasControl reports whether s has a control character. Most ids are ASCII.
 func hasControl(s string) bool {
+	for len(s) >= 8 && isPrintable(word(s)) {
+		s = s[8:]
+	}
 	for i := range len(s) {
 		switch c := s[i]; {
 		case c < ' ' || c == 0x7f:
@@ -122,6 +125,12 @@ func hasControl(s string) bool {
 		}
 	}
 	return false
+}
+
+// isPrintable reports whether eight bytes are ASCII and no control characters:
+// of the others, one of the two makes the top bit of the first.
+func isPrintable(w uint64) bool {
+	return ((w-' '*everyByte)|(w+everyByte))&everyTop == 0
 }
 
 // integer reads a number that is not negative and has no fraction.
