@@ -33,13 +33,14 @@ type Mirror struct {
 	running  atomic.Bool
 	sink     mirrorEntries    // where Run enters what it reads
 	back     *giveBack        // what Run gives back; nil: nothing
+	kept     *mirrorLoad      // what Run had read before it began to load again; nil: nothing
 	events   chan mirrorEvent // to the goroutine that called Run
 	shadowed chan Token
 	counters mirrorCounters
 }
 
-// mirrorView is a table, and the instant as of which it is complete. There is a
-// new one for each proof. Who has one may look into its table: all that was
+// mirrorView is a table, and the instant as of which it is complete: zero if
+// something is missing in it. There is a new one for each proof. Who has one may look into its table: all that was
 // acknowledged before that instant is there, and stays.
 type mirrorView struct {
 	table *mirrorTable
@@ -193,7 +194,7 @@ func (m *Mirror) State() MirrorState {
 // Freshness is how old what the mirror says is. False: it has no copy.
 func (m *Mirror) Freshness() (age time.Duration, ok bool) {
 	v := m.view.Load()
-	if v == nil {
+	if v == nil || v.since.IsZero() {
 		return 0, false
 	}
 	return max(elapsed(v.since, m.opts.Now()), 0), true
@@ -204,8 +205,9 @@ func (m *Mirror) Stats() MirrorStats {
 	s := m.counters.stats()
 	s.State = m.State()
 	if v := m.view.Load(); v != nil {
-		s.FreshAt = v.since
-		s.Freshness = max(elapsed(v.since, m.opts.Now()), 0)
+		if s.FreshAt = v.since; !v.since.IsZero() {
+			s.Freshness = max(elapsed(v.since, m.opts.Now()), 0)
+		}
 		s.Entries, s.Bytes = int64(v.table.len()), v.table.bytes()
 	}
 	s.Bytes += m.former.Load().bytes()

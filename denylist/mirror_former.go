@@ -1,6 +1,7 @@
 package denylist
 
 import (
+	"errors"
 	"slices"
 	"time"
 )
@@ -20,18 +21,90 @@ func (f *formerList) bytes() (sum int64) {
 	return sum
 }
 
+// keep keeps what was read until the next load is complete: Redis may forget
+// meanwhile, and nothing else would show it. Checks ask Redis, and what is kept
+// is as good as what a stale mirror has: see remember.
+func (m *Mirror) keep(l *mirrorLoad, reason error) {
+	switch {
+	case errors.Is(reason, errForgot):
+		m.forget(l, m.kept)
+		return
+	case errors.Is(reason, errFull):
+		m.drop()
+		return
+	case l != nil && m.kept == nil:
+		m.kept = l
+	}
+	if m.kept != nil {
+		m.view.Store(newMirrorView(m.kept.table, time.Time{}, slices.Clone(m.kept.proto.marks)))
+	}
+}
+
+// drop drops what was kept.
+func (m *Mirror) drop() {
+	m.kept = nil
+	m.view.Store(nil)
+}
+
+// forget notes that Redis has forgotten what was read, by some loads.
+func (m *Mirror) forget(loads ...*mirrorLoad) {
+	m.counters.forgotten.Add(1)
+	for _, l := range loads {
+		if l == nil {
+			continue
+		}
+		since, complete := l.proto.since()
+		if !complete {
+			since = l.begun
+		}
+		m.retire(l.table, since)
+	}
+	m.drop()
+}
+
+// lost reports whether a denylist that stands at now is not the one that marks
+// are of, or has gone back.
+func (m marks) lost(now marks) bool {
+	for p, at := range m {
+		if at.epoch != "" && (now[p].epoch != at.epoch || now[p].seq < at.seq) {
+			return true
+		}
+	}
+	return false
+}
+
 // retire makes a table that Redis forgot a former one, which was complete as of
 // an instant.
 func (m *Mirror) retire(table *mirrorTable, since time.Time) {
-	var list formerList
-	if old := m.former.Load(); old != nil {
-		list = slices.Clone(*old)
-	}
 	// What this process wrote last, the table had not read of.
 	if m.own.into(table) != nil {
 		own := newMirrorTable(0, m.heardClock)
 		_ = m.own.into(own) // which has no limit
-		list = append(list, own)
+		m.addFormer(own, since)
+	}
+	m.addFormer(table, since)
+}
+
+// retireLate makes a former table of writes that may have been acknowledged
+// before Redis forgot, and that this process heard of after.
+func (m *Mirror) retireLate() {
+	late, since := m.own.late()
+	if len(late) == 0 {
+		return
+	}
+	table := newMirrorTable(0, m.heardClock)
+	for key, hit := range late {
+		_ = table.change(key, func(mirrorHit) mirrorHit { return hit }) // without a limit there is room
+	}
+	m.addFormer(table, since)
+	m.own.settle(late)
+}
+
+// addFormer adds a former table, and has it given back.
+func (m *Mirror) addFormer(table *mirrorTable, since time.Time) {
+	var list formerList
+	if old := m.former.Load(); old != nil {
+		list = slices.Clone(*old)
 	}
 	list = append(list, table)
 	m.former.Store(&list)
@@ -40,9 +113,7 @@ func (m *Mirror) retire(table *mirrorTable, since time.Time) {
 		return
 	}
 	// It forgot again, before it had been given everything: from the beginning.
-	if m.back.stop != nil {
-		m.back.stop()
-	}
+	m.rest()
 	m.back = &giveBack{asOf: earlier(m.back.asOf, m.heardAt(since)), hopeless: m.back.hopeless}
 }
 

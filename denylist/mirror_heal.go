@@ -39,6 +39,14 @@ func (b *giveBack) due(now time.Time) bool {
 	return b != nil && !b.hopeless && b.done.IsZero() && !now.Before(b.after)
 }
 
+// rest stops giving back, for a while: the next batch begins from the beginning.
+func (m *Mirror) rest() {
+	if b := m.back; b != nil && b.stop != nil {
+		b.stop()
+		b.next, b.stop, b.batch = nil, nil, nil
+	}
+}
+
 // giveBack gives back a batch, if there is one. Whatever fails is tried again.
 func (m *Mirror) giveBack(ctx context.Context, l *mirrorLoad) {
 	b := m.back

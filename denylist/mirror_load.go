@@ -36,13 +36,20 @@ func (m *Mirror) load(ctx context.Context) (*mirrorLoad, error) {
 	if err := m.readClock(ctx); err != nil {
 		return nil, err
 	}
+	begun := m.opts.Now()
 	at, err := m.start(ctx)
 	if err != nil {
 		return nil, err
 	}
-	l := &mirrorLoad{Mirror: m, proto: newMirrorProtocol(at), begun: m.opts.Now()}
+	if m.kept != nil && m.kept.proto.marks.lost(at) {
+		m.forget(m.kept)
+	}
+	l := &mirrorLoad{Mirror: m, proto: newMirrorProtocol(at), begun: begun}
 	if l.size, err = m.indexed(ctx); err != nil {
 		return nil, err
+	}
+	if l.size > m.room()/entryBytes {
+		m.drop() // there is no room for both
 	}
 	l.table = newMirrorTable(m.room(), m.heardClock)
 	if l.size < m.room()/entryBytes { // else the shards would not share alike

@@ -2,7 +2,6 @@ package denylist
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -12,9 +11,6 @@ import (
 // purgeBudget is how many slots of the table are looked at for what has expired
 // after each read.
 const purgeBudget = 50_000
-
-// clockLife is how long a reading of Redis's clock serves.
-const clockLife = 10 * time.Second
 
 // randomUpTo is a random duration.
 func randomUpTo(d time.Duration) time.Duration { return rand.N(d) }
@@ -102,6 +98,7 @@ func (m *Mirror) enter(ctx context.Context, state MirrorState, reason error) {
 
 // work loads and follows, over and over, until ctx ends.
 func (m *Mirror) work(ctx context.Context) error {
+	defer func() { m.kept = nil; m.rest() }()
 	var retry backoff
 	var reason error
 	fits := false
@@ -123,12 +120,13 @@ func (m *Mirror) work(ctx context.Context) error {
 		case reason == nil:
 			retry.reset()
 			m.counters.loads.Add(1)
+			m.kept = nil
 			reason = m.follow(ctx, loaded)
 		case errors.Is(reason, ErrGap), errors.Is(reason, errForgot):
 			m.counters.overtaken.Add(1)
 		}
-		m.view.Store(nil)
-		if errors.Is(reason, errFull) {
+		crowded := m.kept != nil // which leaves less room
+		if m.keep(loaded, reason); errors.Is(reason, errFull) && !crowded {
 			m.full(ctx, loaded, reason)
 			continue
 		}
@@ -163,15 +161,10 @@ func (m *Mirror) follow(ctx context.Context, l *mirrorLoad) error {
 			err = m.step(ctx, l, err)
 		}
 		switch {
-		case errors.Is(err, errForgot):
-			m.counters.forgotten.Add(1)
-			since, _ := l.proto.since()
-			m.retire(l.table, since)
-			return err
 		case errors.Is(err, ErrGap):
 			m.counters.gaps.Add(1)
 			return err
-		case errors.Is(err, errFull):
+		case errors.Is(err, errForgot), errors.Is(err, errFull):
 			return err
 		case err != nil:
 			m.tell(ctx, mirrorEvent{state: MirrorStale, reason: err})
@@ -214,6 +207,7 @@ func (m *Mirror) publish(ctx context.Context, l *mirrorLoad, reason error) {
 		return
 	}
 	m.view.Store(newMirrorView(l.table, since, append(marks(nil), l.proto.marks...)))
+	m.retireLate()
 	m.own.proven(since)
 	m.enter(ctx, MirrorFresh, reason)
 }
@@ -236,110 +230,4 @@ func (m *Mirror) full(ctx context.Context, l *mirrorLoad, reason error) {
 			return
 		}
 	}
-}
-
-// readClock reads Redis's clock. The mirror's is late by the skew margin: no
-// master's is behind it, and what has expired by it has for everybody.
-func (m *Mirror) readClock(ctx context.Context) error {
-	now, err := m.Now(ctx)
-	if err != nil {
-		return err
-	}
-	m.heard.Store(millis(now.Add(-m.Redis.opts.SkewMargin)))
-	m.sink.clockRead = m.opts.Now()
-	return nil
-}
-
-// heardAt is what that clock read when something was read, if that was after the
-// clock itself.
-func (m *Mirror) heardAt(read time.Time) time.Time {
-	return m.heardClock().Add(max(read.Sub(m.sink.clockRead), 0))
-}
-
-// heardClock is the clock by which entries expire here.
-func (m *Mirror) heardClock() time.Time { return atMillis(m.heard.Load()) }
-
-// room is how many bytes the next table may have.
-func (m *Mirror) room() int64 { return max(m.opts.MaxBytes-m.former.Load().bytes(), 1) }
-
-// mirrorEntries is where Run enters what it reads. It is Run's alone.
-type mirrorEntries struct {
-	mirror    *Mirror
-	table     *mirrorTable
-	clockRead time.Time
-}
-
-var _ mirrorSink = mirrorEntries{}
-
-func (s mirrorEntries) put(k mirrorKey, r mirrorRecord) error {
-	return s.make(func() error { return s.table.put(k, r) })
-}
-
-func (s mirrorEntries) resolve(k mirrorKey, r mirrorRecord) error {
-	return s.make(func() error { return s.table.resolve(k, r) })
-}
-
-// make makes room by forgetting what has expired, if there is none.
-func (s mirrorEntries) make(enter func() error) error {
-	err := enter()
-	if err == nil || s.table.purge(s.mirror.heardClock(), int(^uint(0)>>1)) == 0 {
-		return err
-	}
-	return enter()
-}
-
-// remove takes back what was reinstated, here and in what Redis once forgot.
-func (s mirrorEntries) remove(k mirrorKey) {
-	notes := &s.mirror.notes
-	notes.mu.Lock()
-	defer notes.mu.Unlock()
-	notes.removed++
-	s.table.remove(k)
-	s.mirror.removeFormer(k)
-}
-
-// shadow has a token compared, unless too many wait for it.
-func (m *Mirror) shadow(t Token) {
-	select {
-	case m.shadowed <- t:
-	default:
-	}
-}
-
-// compare compares what the mirror says with what Redis says.
-func (m *Mirror) compare(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case t := <-m.shadowed:
-			m.compareOne(ctx, t)
-		}
-	}
-}
-
-func (m *Mirror) compareOne(ctx context.Context, t Token) {
-	g := m.glance(&t)
-	now := m.opts.Now()
-	said, known := g.Verdict(now)
-	if !known || g.view == nil {
-		return
-	}
-	answer := m.Redis.Check(ctx, t)
-	if answer != nil && !errors.Is(answer, ErrRevoked) {
-		return
-	}
-	m.counters.shadowChecks.Add(1)
-	if (said == nil) != (answer == nil) {
-		m.counters.disagreed(elapsed(g.view.since, now))
-	}
-}
-
-// mirrorKeyFor is the key of an entry.
-func mirrorKeyFor(e Entry) mirrorKey {
-	if e.Digest != "" {
-		key, _ := mirrorKeyOf(e.member()) // which was in a key
-		return key
-	}
-	return mirrorKey{e.Scope, rawDigest(sha256.Sum256([]byte(e.Issuer)), e.ID)}
 }
