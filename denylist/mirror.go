@@ -24,10 +24,11 @@ type Mirror struct {
 	patience time.Duration // how long a read of the log waits for a change
 
 	own    overlay
-	view   atomic.Pointer[mirrorView] // nil: there is no complete copy
-	former atomic.Pointer[formerList] // what a Redis that forgot had; nil: nothing
-	heard  atomic.Int64               // Redis's clock, late: what expired by it is gone
-	phase  atomic.Uint32              // a MirrorState; Fresh while it follows
+	view   atomic.Pointer[mirrorView]    // nil: there is no complete copy
+	former atomic.Pointer[formerList]    // what a Redis that forgot had; nil: nothing
+	issuer atomic.Pointer[issuerDigests] // of the last token that was not prepared
+	heard  atomic.Int64                  // Redis's clock, late: what expired by it is gone
+	phase  atomic.Uint32                 // a MirrorState; Fresh while it follows
 	notes  mirrorNotes
 
 	running  atomic.Bool

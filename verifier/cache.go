@@ -127,10 +127,10 @@ func (c *cache) hit(s *sight) {
 }
 
 // put keeps a token that was verified and accepted.
-func (c *cache) put(hash uint64, raw string, p proof) {
-	s := &sight{hash: hash, raw: strings.Clone(raw), proof: p}
-	if p.generation != nil {
-		s.verified.Store(p.generation)
+func (c *cache) put(hash uint64, raw string, s *sight) {
+	s.hash, s.raw = hash, strings.Clone(raw)
+	if s.generation != nil {
+		s.verified.Store(s.generation)
 	}
 	s.size = s.cost()
 	if !c.reserve(s.size) {

@@ -23,7 +23,7 @@ func (c *cache) see(raw string, expires time.Time) (hit bool) {
 	}
 	said := &claims{}
 	said.token.ExpiresAt = expires
-	c.put(hash, raw, proof{claims: said, text: len(raw)})
+	c.put(hash, raw, &sight{proof: proof{claims: said, text: len(raw)}})
 	return false
 }
 

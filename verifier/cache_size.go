@@ -17,7 +17,7 @@ const (
 	// minCacheBytes is room for a token of any size.
 	minCacheBytes = 64 << 10
 	// digestBytes is what a store may keep beside a prepared token.
-	digestBytes = 640
+	digestBytes = 448
 )
 
 // completeCache checks the cache's options and puts the defaults in: each size

@@ -39,7 +39,7 @@ type issuer struct {
 	types       []string // in the form of Claims.Type
 	maxLifetime time.Duration
 	fingerprint bool
-	sample      denylist.Token // a prepared one: see PreparedLike
+	sample      *denylist.Prepared // whose digest of the issuer all its tokens share
 }
 
 const (
@@ -69,8 +69,9 @@ func newIssuer(from Issuer) (*issuer, error) {
 		audiences:   slices.Clone(from.Audiences),
 		maxLifetime: from.MaxLifetime,
 		fingerprint: from.InsecureIDFingerprint,
-		sample:      denylist.Token{Issuer: from.Name, ID: "sample"}.Prepared(),
+		sample:      new(denylist.Prepared),
 	}
+	i.sample.Set(denylist.Token{Issuer: from.Name, ID: "sample"}, nil)
 	if fixed {
 		i.keys = slices.Clone(keys)
 	}

@@ -17,6 +17,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -122,8 +123,11 @@ func (o *Options) complete() error {
 // denylist cannot tell.
 func (v *Verifier) Verify(ctx context.Context, raw string) (Claims, error) {
 	if v.cache == nil {
-		p, err := v.first(ctx, raw)
-		return Claims{p.claims}, err
+		s, err := v.first(ctx, raw)
+		if err != nil {
+			return Claims{}, err
+		}
+		return Claims{s.claims}, nil
 	}
 	hash := v.cache.hash(raw)
 	if s := v.cache.find(hash, raw); s != nil {
@@ -136,25 +140,27 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (Claims, error) {
 			return Claims{}, err
 		}
 	}
-	p, err := v.first(ctx, raw)
-	if err == nil {
-		v.cache.put(hash, raw, p)
+	s, err := v.first(ctx, raw)
+	if err != nil {
+		return Claims{}, err // and is seen for the first time again
 	}
-	return Claims{p.claims}, err
+	v.cache.put(hash, raw, s)
+	return Claims{s.claims}, nil
 }
 
-// first is the verdict on a token that was not seen before. What is refused
-// comes back without claims, and is seen for the first time again.
-func (v *Verifier) first(ctx context.Context, raw string) (proof, error) {
+// first is the verdict on a token that was not seen before.
+func (v *Verifier) first(ctx context.Context, raw string) (*sight, error) {
 	p, err := v.prove(ctx, raw)
 	if err != nil {
-		return proof{}, err
+		return nil, err
 	}
-	p.claims.token = p.claims.token.PreparedLike(p.issuer.sample)
-	if _, err := v.judge(ctx, &p, nil); err != nil {
-		return proof{}, err
+	s := &sight{proof: p}
+	s.token.Set(p.claims.token, p.issuer.sample)
+	p.claims.token = s.token.Token()
+	if _, err := v.judge(ctx, s, nil); err != nil {
+		return nil, err
 	}
-	return p, nil
+	return s, nil
 }
 
 // Authenticate is Verify without the denylist: the token is genuine, but may
@@ -204,10 +210,11 @@ func (v *Verifier) prove(ctx context.Context, raw string) (proof, error) {
 	}, nil
 }
 
-// span is when a token is valid, to the nanosecond: exp, nbf and iat with the
-// leeway of a verifier.
+// span is when a token is valid: exp, nbf and iat with the leeway of a verifier.
 type span struct {
-	from time.Time
+	first, last int64 // whole seconds of Unix time in which it is, but for the last
+
+	from time.Time // to the nanosecond
 	end  time.Time // zero: it does not matter
 }
 
@@ -216,17 +223,24 @@ func (o *Options) span(c *claims) span {
 	if c.notBefore.After(c.issuedAt) {
 		s.from = c.notBefore.Add(-o.Leeway)
 	}
-	switch {
-	case o.InsecureIgnoreExpiry:
-		s.end = time.Time{}
-	case !o.ExactExpiry:
+	if !o.ExactExpiry {
 		s.end = s.end.Add(o.Leeway)
+	}
+	s.last = s.end.Unix()
+	if o.InsecureIgnoreExpiry {
+		s.end, s.last = time.Time{}, math.MaxInt64
+	}
+	if s.first = s.from.Unix(); s.from.Nanosecond() > 0 {
+		s.first++
 	}
 	return s
 }
 
 // at holds the span against the clock.
 func (s *span) at(now time.Time) error {
+	if second := now.Unix(); s.first <= second && second < s.last {
+		return nil // as nearly always
+	}
 	switch {
 	case !now.Before(s.end) && !s.end.IsZero():
 		return ErrExpired
@@ -238,8 +252,8 @@ func (s *span) at(now time.Time) error {
 
 // ask asks the denylist. Where that cannot tell, the token is refused, or by
 // InsecureFailOpen accepted; a denial that was read is one either way (R14).
-func (v *Verifier) ask(ctx context.Context, p *proof) error {
-	if err := v.list.Check(ctx, p.claims.token); err != nil {
+func (v *Verifier) ask(ctx context.Context, s *sight) error {
+	if err := v.list.Check(ctx, s.claims.token); err != nil {
 		if !v.opts.InsecureFailOpen || isAnswer(err) {
 			return err
 		}
@@ -247,7 +261,7 @@ func (v *Verifier) ask(ctx context.Context, p *proof) error {
 	}
 	// Once more, now that the answer is there: a process that was suspended
 	// before it asked may have come after the entry was forgotten (R5).
-	return p.valid.at(v.opts.Now())
+	return s.valid.at(v.opts.Now())
 }
 
 // isAnswer reports whether a denylist's error says more than that it cannot
