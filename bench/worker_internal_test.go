@@ -118,7 +118,7 @@ func TestClocked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slices, _, err := carry(t.Context(), plan)
 		require.NoError(t, err)
-		assert.EqualValues(t, 250, slices[0].Operations)
+		assert.InDelta(t, 250, slices[0].Operations, 2, "the last ones may begin as the turn ends")
 		assert.InEpsilon(t, time.Millisecond, slices[0].Latency.ValueAtQuantile(25), 0.01, "the first worker")
 		assert.InEpsilon(t, 2*time.Millisecond, slices[0].Latency.Max(), 0.01, "the second")
 	})
