@@ -140,7 +140,8 @@ func (m *Mirror) work(ctx context.Context) error {
 func (m *Mirror) follow(ctx context.Context, l *mirrorLoad) error {
 	var retry backoff
 	m.publish(ctx, l, nil)
-	for rest := time.Duration(0); ; {
+	rests := newMirrorRests(m.patience / 2)
+	for {
 		var woken bool
 		var err error
 		if !m.back.due(m.opts.Now()) {
@@ -150,12 +151,7 @@ func (m *Mirror) follow(ctx context.Context, l *mirrorLoad) error {
 			return ended
 		}
 		if err == nil && woken {
-			// Each write wakes all mirrors that wait. So that they hear of several
-			// at once, one that is woken again and again rests longer.
-			rest = min(max(2*rest, logRest), m.patience/2)
-			err = pause(ctx, min(rest, m.patience/2))
-		} else {
-			rest = 0
+			err = pause(ctx, rests.next(m.opts.Now()))
 		}
 		if err == nil || !errors.Is(err, errFull) {
 			err = m.step(ctx, l, err)
