@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -77,9 +79,29 @@ func (m *Mirror) watch(ended <-chan error) error {
 }
 
 func (m *Mirror) inform(s MirrorState, reason error) {
-	if m.opts.OnState != nil {
-		m.opts.OnState(s, reason)
+	if m.opts.OnState == nil {
+		return
 	}
+	if reason != nil {
+		reason = oneLine{reason}
+	}
+	m.opts.OnState(s, reason)
+}
+
+// oneLine is an error that says each cause once, in one line: a read of the log
+// is several commands, and what ails one ails most of them.
+type oneLine struct{ error }
+
+func (o oneLine) Unwrap() error { return o.error }
+
+func (o oneLine) Error() string {
+	var causes []string
+	for cause := range strings.SplitSeq(o.error.Error(), "\n") {
+		if !slices.Contains(causes, cause) {
+			causes = append(causes, cause)
+		}
+	}
+	return strings.Join(causes, "; ")
 }
 
 // tell tells the goroutine that called Run.
