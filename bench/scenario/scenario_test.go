@@ -147,9 +147,13 @@ func TestEveryScenarioAnswersRight(t *testing.T) {
 			require.Len(t, s.Contenders(), len(withoutURL()))
 			for i, c := range s.Contenders() {
 				assert.Equal(t, s.Descriptions()[i].Name, c.Name)
-				assert.Empty(t, exercise(t, c, 4, 100), c.Name)
+				times := 100
+				if c.Name == "propagation" {
+					times = 8 // each waits for another process, which rests most of the time
+				}
+				assert.Empty(t, exercise(t, c, 4, times), c.Name)
 				// Called again, it goes on, with fewer workers too.
-				assert.Empty(t, exercise(t, c, 2, 20), c.Name)
+				assert.Empty(t, exercise(t, c, 2, times/4), c.Name)
 			}
 		})
 	}
