@@ -28,9 +28,8 @@ func openExistsPiped(ctx context.Context, s *Stand) ([]bench.Contender, error) {
 	}
 	s.closers = append(s.closers, piped.Close)
 	p := s.population
-	keys := s.plainNames()
 	do := func(ctx context.Context, n uint32) error {
-		found, err := piped.Exists(ctx, keys[n]).Result()
+		found, err := piped.Exists(ctx, s.redis.plainKey(p.tokens[n].known.ID)).Result()
 		return judgeFound(found, err, p.tokens[n].revoked)
 	}
 	return one("exists-piped", newByToken(p, p.everyone(), do), s.redis.meter...), nil

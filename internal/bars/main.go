@@ -67,7 +67,7 @@ func (b bar) cells(m *measured) []string {
 // verdict says whether what was found is enough: all of it has to be. That a
 // bar is within the noise of a figure is said too.
 func (b bar) verdict(found []bench.Interval) string {
-	if b.target.value == 0 {
+	if b.target.bound == "" {
 		return ""
 	}
 	missing, noise := 0.0, ""
@@ -87,30 +87,33 @@ func (b bar) verdict(found []bench.Interval) string {
 }
 
 // missing is by how much a figure misses the target, as a share of it; 0: it
-// does not.
+// does not. Of a target of nothing there are no shares: it is the figure.
 func (t target) missing(got float64) float64 {
-	if t.atLeast {
+	switch {
+	case t.value == 0:
+		return got
+	case t.bound == "≥":
 		return max(1-got/t.value, 0)
 	}
 	return max(got/t.value-1, 0)
 }
 
-// by words a share.
-func (t target) by(share float64) string {
-	if share >= 10 {
-		return figure(share+1) + " ×"
+// by words what is missing.
+func (t target) by(missing float64) string {
+	switch {
+	case t.value == 0:
+		return figure(missing) + " " + t.unit
+	case missing >= 10:
+		return figure(missing+1) + " ×"
 	}
-	return figure(share*100) + " %"
+	return figure(missing*100) + " %"
 }
 
 func (t target) String() string {
-	switch {
-	case t.value == 0:
+	if t.bound == "" {
 		return ""
-	case t.atLeast:
-		return "≥ " + figure(t.value) + " " + t.unit
 	}
-	return "≤ " + figure(t.value) + " " + t.unit
+	return t.bound + " " + figure(t.value) + " " + t.unit
 }
 
 // interval is a figure and what it may be off by, where that is known.

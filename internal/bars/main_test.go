@@ -62,6 +62,7 @@ func TestTable(t *testing.T) {
 		"http-verify:a:1/healthz": 10 * time.Microsecond, "http-verify:a:1/v1/verify": 12 * time.Microsecond, "http-verify:b:2/verify": 60 * time.Microsecond,
 	}, complete)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "memory.txt"), []byte("entry and index member 290, log record 87, chain 145\n"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "allocs.txt"), []byte("verify-cached 0\n"), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "gobench.txt"), []byte(
 		"goos: linux\nBenchmarkMirrorTable_GC-2 \t 1\t 5 ns/op\t 0.63 x/none\nBenchmarkMirrorLoad-16 \t 5\t 5 ns/op\t 2.5 x/SCAN\t 4 cpu-x/SCAN\nPASS\n"), 0o600))
 	var out strings.Builder
@@ -70,6 +71,7 @@ func TestTable(t *testing.T) {
 	for with, want := range map[string]string{
 		"naive HS256 |":                 "| ≥ 400 × | 500 × | 500 × | met |",
 		"throughput over naive ES256 |": "| ≥ 900 × | 450 × | 450 × | missed by 50 %: " + whyHot + " |",
+		"hot verdict: allocations":      "| ≤ 0 allocs | 0 allocs |  | met |",
 		"checks nothing, server: ES256": "| ≤ 1.15 × |  | 1.2 × | missed by 4.35 %: " + whyHTTP + " |",
 		"how much less than a naive":    "| ≥ 3 × |  | ? | not measured |",
 		"log entry":                     "| ≤ 0.45 × | 0.6 × |  | missed by 33.3 %: " + whyBytes + " |",
@@ -127,7 +129,9 @@ func TestVerdicts(t *testing.T) {
 		{atMost(3), of(2400, 2000, 2600), "missed by 800 ×: because"},
 		{atMost(3), append(of(2, 2, 2), of(4, 4, 4)...), "missed by 33.3 %: because"},
 		{atMost(3), append(of(2, 2, 2), of(math.NaN(), 0, 0)...), "not measured"},
-		{target{}, of(2, 2, 2), ""},
+		{target{unit: "×"}, of(2, 2, 2), ""},
+		{target{"≤", 0, "allocs"}, of(0, 0, 0), "met"},
+		{target{"≤", 0, "allocs"}, of(3, 3, 3), "missed by 3 allocs: because"},
 	} {
 		assert.Equal(t, c.want, bar{target: c.target, why: "because"}.verdict(c.found))
 	}

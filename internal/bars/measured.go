@@ -18,15 +18,15 @@ import (
 type measured struct {
 	runs   map[string]*bench.Results // by the name of the file
 	golang map[golang][]float64
-	bytes  map[string]float64 // in Redis
+	counts map[string]float64 // by tests: bytes in Redis, allocations
 }
 
 // read reads a directory: results of bench run (.jsonl), the output of Go
-// benchmarks (gobench.txt) and the line of the test of B12 (memory.txt). Without
-// the latter two their lines are not measured. A run that gave wrong answers, or
+// benchmarks (gobench.txt) and what tests have counted (memory.txt, allocs.txt).
+// Without one of the latter its lines are not measured. A run that gave wrong answers, or
 // did not come to its end, is no measurement.
 func read(dir string) (*measured, error) {
-	m := &measured{runs: map[string]*bench.Results{}, golang: map[golang][]float64{}, bytes: map[string]float64{}}
+	m := &measured{runs: map[string]*bench.Results{}, golang: map[golang][]float64{}, counts: map[string]float64{}}
 	files, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
 	if err != nil {
 		return nil, err
@@ -44,7 +44,10 @@ func read(dir string) (*measured, error) {
 	if err := m.readGo(filepath.Join(dir, "gobench.txt")); err != nil {
 		return nil, err
 	}
-	return m, m.readBytes(filepath.Join(dir, "memory.txt"))
+	if err := m.readCounts(filepath.Join(dir, "memory.txt")); err != nil {
+		return nil, err
+	}
+	return m, m.readCounts(filepath.Join(dir, "allocs.txt"))
 }
 
 func readRun(name string) (*bench.Results, error) {
@@ -94,8 +97,8 @@ func (m *measured) readGo(name string) error {
 	return lines.Err()
 }
 
-// readBytes reads "entry and index member 332, log record 62, chain 248".
-func (m *measured) readBytes(name string) error {
+// readCounts reads "entry and index member 332, log record 62, chain 248".
+func (m *measured) readCounts(name string) error {
 	text, err := os.ReadFile(name)
 	if os.IsNotExist(err) {
 		return nil
@@ -107,9 +110,9 @@ func (m *measured) readBytes(name string) error {
 		at := strings.LastIndex(one, " ")
 		n, err := strconv.ParseFloat(one[at+1:], 64)
 		if err != nil || at < 0 {
-			return fmt.Errorf("%s: %q is no number of bytes", name, one)
+			return fmt.Errorf("%s: %q is no number of anything", name, one)
 		}
-		m.bytes[one[:at]] = n
+		m.counts[one[:at]] = n
 	}
 	return nil
 }

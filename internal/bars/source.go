@@ -115,9 +115,17 @@ func (g golang) find(m *measured) (bench.Interval, bool) {
 type bytes string
 
 func (b bytes) find(m *measured) (bench.Interval, bool) {
-	n, ok := m.bytes[string(b)]
+	n, ok := m.counts[string(b)]
 	times := n / plainKey
 	return bench.Interval{Center: times, Low: times, High: times}, ok
+}
+
+// allocs is how often an operation of a scenario allocates. It is exact too.
+type allocs string
+
+func (a allocs) find(m *measured) (bench.Interval, bool) {
+	n, ok := m.counts[string(a)]
+	return bench.Interval{Center: n, Low: n, High: n}, ok
 }
 
 func lower(alg string) string { return strings.ToLower(alg) }
