@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -58,6 +60,34 @@ func BenchmarkMirrorHot(b *testing.B) {
 	}
 }
 
+// BenchmarkMirrorHot_Parallel times the same verdicts by 64 goroutines against
+// those of one, in processor time: what they write to the same memory, each
+// waits for. They take turns; "cpu-x/alone" is the median of their ratios.
+func BenchmarkMirrorHot_Parallel(b *testing.B) {
+	list := either{denylist.FilledMirror(b, 1_000_000)}
+	v, raw := hotVerifier(b, list, hotTurn)
+	verdicts(b, v, raw)
+	turn := func(goroutines int) float64 {
+		begun := ownCPU(b)
+		var all sync.WaitGroup
+		for range goroutines {
+			all.Go(func() {
+				for range 64 * 4 / goroutines {
+					verdicts(b, v, raw)
+				}
+			})
+		}
+		all.Wait()
+		return (ownCPU(b) - begun).Seconds()
+	}
+	var ratios []float64
+	for b.Loop() {
+		alone := turn(1)
+		ratios = append(ratios, turn(64)/alone)
+	}
+	b.ReportMetric(middle(ratios), "cpu-x/alone")
+}
+
 // A turn is short: what else the machine does meets few of them. All tokens
 // are more than a processor's cache holds of what is kept of them.
 const (
@@ -80,6 +110,13 @@ func verdicts(b *testing.B, v *verifier.Verifier, raw []string) time.Duration {
 		}
 	}
 	return time.Since(begun)
+}
+
+// ownCPU is the processor time that this process has used.
+func ownCPU(b *testing.B) time.Duration {
+	var used syscall.Rusage
+	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &used))
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
 func middle(of []float64) float64 {

@@ -77,7 +77,14 @@ func (p *Prepared) Set(t Token, like *Prepared) {
 
 func (p *Prepared) set(t *Token, issuer *issuerDigests) {
 	p.token, p.issuer = *t, issuer
-	p.stripe = uint64(t.ID[len(t.ID)-1])
+	p.stripe = stripeOf(t.ID)
+}
+
+// stripeOf spreads ids over counterStripes by their last character: evenly, if
+// that is a hexadecimal digit, as in a UUID.
+func stripeOf(id string) uint64 {
+	c := uint64(id[len(id)-1])
+	return c + c>>6*9
 }
 
 // Token is the token. Stores that are asked about it, or about a copy of it,

@@ -145,3 +145,29 @@ func TestPrepared_WithoutAnID(t *testing.T) {
 	assert.NoError(t, err)
 	assert.True(t, known)
 }
+
+// TestPrepared_Allocations: a glance at a prepared token and its verdict cost no
+// memory, whatever scopes have entries.
+func TestPrepared_Allocations(t *testing.T) {
+	m := FilledMirror(t, 1000)
+	p := preparedOf(tokenOf("s"))
+	token := p.Token()
+	verdict := func(g Glance) {
+		err, known := g.Verdict(m.opts.Now())
+		require.NoError(t, err)
+		require.True(t, known)
+	}
+	assert.Zero(t, testing.AllocsPerRun(1000, func() { verdict(m.GlancePrepared(p)) }))
+	assert.Zero(t, testing.AllocsPerRun(1000, func() { verdict(m.Glance(token)) }))
+	assert.Equal(t, setOf(ScopeToken)|setOf(ScopeSession), p.filled())
+}
+
+// TestPrepared_Stripes: the digits that UUIDs end with use every counter.
+func TestPrepared_Stripes(t *testing.T) {
+	t.Parallel()
+	used := make(map[uint64]bool)
+	for _, digit := range "0123456789abcdef" {
+		used[stripeOf("7f0c5b1e-95cf-4e0b-8a3b-00000000000"+string(digit))%counterStripes] = true
+	}
+	assert.Len(t, used, counterStripes)
+}
