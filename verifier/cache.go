@@ -29,6 +29,12 @@ type CacheStats struct {
 // does: a client with a thousand tokens cannot drive out those that everybody
 // uses.
 type cache struct {
+	// What is written to shares no cache line with what every look-up reads.
+	stripes [cacheStripes]stripe
+	bytes   atomic.Int64
+	sweep   atomic.Uint64 // the bucket that makes room next
+	_       [48]byte
+
 	secret   [4]uint64 // where tokens are kept
 	maxBytes int64
 	now      func() time.Time
@@ -36,10 +42,6 @@ type cache struct {
 
 	buckets []bucket
 	ghosts  []ghosts // of the buckets, under their locks
-	stripes [cacheStripes]stripe
-
-	bytes atomic.Int64
-	sweep atomic.Uint64 // the bucket that makes room next
 }
 
 // cacheStripes share the locks and counters of the buckets.
