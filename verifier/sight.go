@@ -54,11 +54,20 @@ func (s *sight) holds(ctx context.Context) (holds, gone bool) {
 }
 
 // Glancer is a Denylist that answers most checks without I/O: denylist.Mirror
-// is one. Its answer is completed with the verifier's own reading of the clock.
+// is one, and so is what embeds it. Its answer is completed with the verifier's
+// own reading of the clock.
+//
+// A Denylist is one by this method alone: any other, though it wraps a mirror,
+// is asked by Check each time. Who writes a wrapper lets the compiler see to it:
+//
+//	var _ verifier.Glancer = (*wrapper)(nil)
 type Glancer interface {
 	Denylist
+	// GlancePrepared does no I/O. The clock is read once it has returned.
 	GlancePrepared(t *denylist.Prepared) denylist.Glance
 }
+
+var _ Glancer = (*denylist.Mirror)(nil)
 
 // judge is the part of a verdict that is worth nothing a moment later: whether
 // the token is in time and nothing denies it. An expired token is expired,

@@ -48,7 +48,9 @@ type Options struct {
 	// signature is not checked again: default 32,768 tokens and 2 KiB for each.
 	// It never keeps a verdict: exp, nbf, the denylist and the issuer's keys
 	// are asked whenever a token is seen. Each size that is not given follows
-	// from the other; what cannot fit into memory is refused.
+	// from the other; what cannot fit into memory is refused. Claims that a
+	// caller holds on to keep all that the cache had of their token in memory,
+	// which is not counted any more once the cache has dropped it.
 	CacheEntries int
 	CacheBytes   int64
 	// NoCache is for verifiers that see each token once.
