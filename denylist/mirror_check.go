@@ -145,9 +145,7 @@ func (m *Mirror) glancePrepared(p *Prepared) Glance {
 	g := Glance{mirror: m, stripe: uint8(p.stripe % counterStripes)}
 	if m.pending.empty() && m.own.size.Load() == 0 {
 		g.view = m.view.Load()
-		// Former tables between: a table becomes one before another view is
-		// there, and ends as one once all of it is in the view's table.
-		if g.view != nil && m.former.Load() == nil && g.view.table.lacks(p) {
+		if g.view != nil && len(g.view.former) == 0 && g.view.table.lacks(p) {
 			return g
 		}
 	}
@@ -168,15 +166,15 @@ func (m *Mirror) find(t *Token, names *digests, f *found) *mirrorView {
 		return nil
 	}
 	denied := m.own.size.Load() > 0 && m.findOwn(t, names, f, login, heard)
-	ask, view, former := f.ask, m.view.Load(), m.former.Load() // in this order: see glanceNamed
+	ask, view := f.ask, m.view.Load()
 	if view != nil && !denied {
 		f.look(view.table, t, names, login, heard)
 	}
 	if ask { // what the table denies may be what was reinstated: no more than a doubt
 		f.ask, f.denial, f.from = true, nil, 0
 	}
-	if former != nil {
-		f.lookBack(former, t, names, login, heard)
+	if view != nil {
+		f.lookBack(view.former, t, names, login, heard)
 	}
 	return view
 }

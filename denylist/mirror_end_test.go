@@ -91,7 +91,7 @@ func untilAllIsGivenBack(t *testing.T, f *forgetful, entries int64) {
 	ended := make(chan error, 1)
 	go func() { ended <- f.Run(again) }()
 	require.NoError(t, eventually(t, func() error {
-		if s := f.Stats(); s.Entries != entries || f.former.Load() != nil {
+		if s := f.Stats(); s.Entries != entries || f.looksBack() {
 			return errors.New("not all was given back")
 		}
 		return nil

@@ -11,11 +11,8 @@ import (
 // expire or are reinstated.
 type formerList []*mirrorTable
 
-func (f *formerList) bytes() (sum int64) {
-	if f == nil {
-		return 0
-	}
-	for _, table := range *f {
+func (f formerList) bytes() (sum int64) {
+	for _, table := range f {
 		sum += table.bytes()
 	}
 	return sum
@@ -36,14 +33,14 @@ func (m *Mirror) keep(l *mirrorLoad, reason error) {
 		m.kept = l
 	}
 	if m.kept != nil {
-		m.view.Store(newMirrorView(m.kept.table, time.Time{}, slices.Clone(m.kept.proto.marks)))
+		m.show(m.kept.table, time.Time{}, slices.Clone(m.kept.proto.marks), m.former)
 	}
 }
 
-// drop drops what was kept.
+// drop drops what was kept, and all else but former tables.
 func (m *Mirror) drop() {
 	m.kept = nil
-	m.view.Store(nil)
+	m.show(nil, time.Time{}, nil, m.former)
 }
 
 // forget notes that Redis has forgotten what was read, by some loads.
@@ -102,12 +99,7 @@ func (m *Mirror) retireLate() {
 
 // addFormer adds a former table, and has it given back.
 func (m *Mirror) addFormer(table *mirrorTable, since time.Time) {
-	var list formerList
-	if old := m.former.Load(); old != nil {
-		list = slices.Clone(*old)
-	}
-	list = append(list, table)
-	m.former.Store(&list)
+	m.showFormer(append(slices.Clone(m.former), table))
 	if m.back == nil {
 		m.back = &giveBack{asOf: m.heardAt(since)}
 		return
@@ -119,30 +111,23 @@ func (m *Mirror) addFormer(table *mirrorTable, since time.Time) {
 
 // purgeFormer drops the tables whose entries have all expired.
 func (m *Mirror) purgeFormer() {
-	old := m.former.Load()
-	if old == nil {
-		return
-	}
-	var list formerList
-	for _, table := range *old {
+	var left formerList
+	for _, table := range m.former {
 		table.purge(m.heardClock(), purgeBudget)
 		if table.len() > 0 {
-			list = append(list, table)
+			left = append(left, table)
 		}
 	}
-	switch {
-	case len(list) == 0:
-		m.former.Store(nil)
-	case len(list) < len(*old):
-		m.former.Store(&list)
+	if len(left) < len(m.former) {
+		m.showFormer(left)
 	}
 }
 
 // lookBack looks for what former tables deny. Nobody can be asked about an
 // entry that was unresolved, nor will more be heard of one that was not yet in
 // effect: both deny.
-func (f *found) lookBack(former *formerList, t *Token, names *digests, login, heard int64) {
-	for _, table := range *former {
+func (f *found) lookBack(former formerList, t *Token, names *digests, login, heard int64) {
+	for _, table := range former {
 		for s := ScopeToken; s <= ScopeIssuer; s++ {
 			if s != ScopeIssuer && t.ids()[s] == "" {
 				continue
@@ -160,12 +145,12 @@ func (f *found) lookBack(former *formerList, t *Token, names *digests, login, he
 // is to be exchanged. Of the exchange itself only Redis is the judge, but one
 // that forgot what was revoked would let a successor be bought.
 func (m *Mirror) deniedFormerly(t Token) error {
-	former := m.former.Load()
-	if former == nil || t.validate() != nil {
+	view := m.view.Load()
+	if view == nil || len(view.former) == 0 || t.validate() != nil {
 		return nil
 	}
 	names, login, heard := t.digests(m.keys), millis(t.Login), m.heard.Load()
-	for _, table := range *former {
+	for _, table := range view.former {
 		for s := ScopeToken; s <= ScopeIssuer; s++ {
 			h := table.look(mirrorKey{scope: s, digest: names[s]})
 			if h.found() && h.expires > heard && (h.unresolved && !h.rotated || h.revoked && login <= h.cutoff) {
@@ -178,10 +163,8 @@ func (m *Mirror) deniedFormerly(t Token) error {
 
 // removeFormer takes the revoked half off what was reinstated since.
 func (m *Mirror) removeFormer(key mirrorKey) {
-	if former := m.former.Load(); former != nil {
-		for _, table := range *former {
-			_ = table.resolve(key, mirrorRecord{})
-			table.remove(key)
-		}
+	for _, table := range m.former {
+		_ = table.resolve(key, mirrorRecord{})
+		table.remove(key)
 	}
 }

@@ -3,7 +3,6 @@ package denylist
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -90,7 +89,7 @@ func (f *forgetful) givesBack(t *testing.T) {
 		require.NoError(t, f.step(t.Context(), l, nil))
 	}
 	assert.ErrorIs(t, f.strict.Check(t.Context(), f.token), ErrRevoked, "it was given back")
-	assert.Nil(t, f.former.Load())
+	assert.False(t, f.looksBack())
 }
 
 // TestR18_MirrorNoticesWhileItLoads: what a mirror had read before it missed
@@ -172,46 +171,4 @@ func TestR18_MirrorHearsLateOfItsOwn(t *testing.T) {
 	f.entry, f.token = late, token
 	f.givesBack(t)
 	assert.Zero(t, f.own.size.Load())
-}
-
-// TestR18_FormerTablesAreReadInOrder: of an entry that is in one table or in
-// another at any time, and moves between them while it is looked for, no check
-// finds none. What breaks here at once is a table that is looked into before it
-// is known whether there are former ones; that the view is read before them is
-// a matter of two loads, between which little happens.
-func TestR18_FormerTablesAreReadInOrder(t *testing.T) {
-	t.Parallel()
-	store, _ := storeOn(t, redistest.Shared(t), RedisOptions{})
-	m, err := NewMirror(store, MirrorOptions{})
-	require.NoError(t, err)
-	e, token := sessionFor("s", time.Now())
-	now := m.opts.Now()
-	var ring [64]*mirrorView
-	for i := range ring {
-		ring[i] = newMirrorView(newMirrorTable(0, m.heardClock), now, nil)
-	}
-	key, r := mirrorKeyFor(e), recordOf(e)
-	require.NoError(t, ring[0].table.put(key, r))
-	m.view.Store(ring[0])
-	var moves atomic.Int64
-	var ended atomic.Bool
-	go func() {
-		defer ended.Store(true)
-		for i := range 100_000 {
-			has, next := ring[i%len(ring)], ring[(i+1)%len(ring)]
-			ring[(i+len(ring)/2)%len(ring)].table.remove(key) // which was left long ago
-			moves.Store(int64(i))
-			m.former.Store(&formerList{has.table})
-			m.view.Store(next)
-			_ = next.table.put(key, r)
-			m.former.Store(nil)
-		}
-	}()
-	for !ended.Load() {
-		begun := moves.Load()
-		err, known := m.Glance(token).Verdict(now)
-		if known && err == nil && moves.Load()-begun < int64(len(ring)/4) {
-			t.Fatalf("move %d: nothing was found", begun)
-		}
-	}
 }

@@ -43,7 +43,7 @@ func (m *Mirror) Run(ctx context.Context) error {
 	stop()
 	<-shadowed
 	m.phase.Store(uint32(MirrorIdle))
-	m.view.Store(nil)
+	m.drop()
 	m.own.follow(false)
 	m.inform(MirrorIdle, err)
 	return err
@@ -224,7 +224,7 @@ func (m *Mirror) publish(ctx context.Context, l *mirrorLoad, reason error) {
 	if !complete {
 		return
 	}
-	m.view.Store(newMirrorView(l.table, since, append(marks(nil), l.proto.marks...)))
+	m.show(l.table, since, slices.Clone(l.proto.marks), m.former)
 	m.retireLate()
 	m.own.proven(since)
 	m.enter(ctx, MirrorFresh, reason)

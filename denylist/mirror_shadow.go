@@ -29,8 +29,8 @@ func (m *Mirror) compareOne(ctx context.Context, t Token) {
 	g := m.glance(&t)
 	now := m.opts.Now()
 	said, known := g.Verdict(now)
-	if !known || g.view == nil {
-		return
+	if !known || g.view == nil || g.view.since.IsZero() {
+		return // of no age
 	}
 	answer := m.Redis.Check(ctx, t)
 	if answer != nil && !errors.Is(answer, ErrRevoked) {

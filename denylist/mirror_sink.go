@@ -30,7 +30,7 @@ func (m *Mirror) heardClock() time.Time { return atMillis(m.heard.Load()) }
 
 // room is how many bytes the next table may have.
 func (m *Mirror) room() int64 {
-	used := m.former.Load().bytes()
+	used := m.former.bytes()
 	if m.kept != nil {
 		used += m.kept.table.bytes()
 	}
