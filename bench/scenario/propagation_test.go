@@ -73,18 +73,19 @@ func TestPropagationThatCannotBegin(t *testing.T) {
 	server := redistest.Start(t)
 	for name, of := range map[string]struct {
 		command []string
+		waits   time.Duration
 		want    string
 	}{
-		"none named": {nil, "name one"},
-		"no such":    {[]string{"no-such-program"}, "starting another process"},
-		"another":    {[]string{"cat"}, ""},
-		"ends":       {[]string{"false"}, "exit status 1"},
+		"none named": {nil, time.Minute, "name one"},
+		"no such":    {[]string{"no-such-program"}, time.Minute, "starting another process"},
+		"another":    {[]string{"cat"}, time.Second, "deadline exceeded"}, // which never says that it is ready
+		"ends":       {[]string{"false"}, time.Minute, "exit status 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			k := small(server, "bench-"+strings.ReplaceAll(name, " ", "-"))
 			k.Follower = of.command
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), of.waits)
 			defer cancel()
 			_, err := Open(ctx, []string{"propagation"}, k, nil)
 			assert.ErrorContains(t, err, of.want)
