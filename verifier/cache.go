@@ -20,7 +20,7 @@ type CacheStats struct {
 	Bytes     int64 // that the entries keep alive
 }
 
-// cache holds tokens that were verified, and never a verdict: see proof. Who
+// cache holds tokens that were verified, and never a verdict: see sight. Who
 // looks for one takes no lock and allocates nothing. It starts no goroutine.
 //
 // Where a token is kept is a matter of a keyed hash, so that nobody can choose

@@ -21,8 +21,8 @@ const maxAudiences = 64
 // that are optional have the type that their definition gives them or are
 // refused: a reader that skips what it cannot read would take a token for
 // less, or more, than its issuer meant.
-func (i *issuer) claimSet(p *parts, key Key) (*claims, error) {
-	c := &claims{payload: p.payload, typ: i.types[i.typeOf(p)], keyID: key.ID()}
+func (i *issuer) claimSet(c *claims, p *parts, key Key) error {
+	c.payload, c.typ, c.keyID = p.payload, i.types[i.typeOf(p)], key.ID()
 	t := typing{claims: &p.claims}
 
 	c.token.Issuer = i.name
@@ -41,12 +41,12 @@ func (i *issuer) claimSet(p *parts, key Key) (*claims, error) {
 	c.scope = t.scope()
 
 	if t.err != nil {
-		return nil, t.err
+		return t.err
 	}
 	if c.token.ID == "" {
 		c.token.ID = fingerprint(p.payload)
 	}
-	return c, i.judge(c)
+	return i.judge(c)
 }
 
 // fingerprint stands in for the jti of a token without one (R3). It is of the

@@ -7,34 +7,33 @@ import (
 	"github.com/rescindhq/rescind/denylist"
 )
 
-// proof is what stays true of a genuine token whenever it is seen: what it says
-// and which key said so. What time and the denylist make of it is not in here,
-// and is never kept.
-type proof struct {
-	claims *claims
-	issuer *issuer
-	valid  span
+// sight is a token that was found genuine: what stays true of it whenever it is
+// seen, what it says and which key said so. What time and the denylist make of
+// it is not in here, and is never kept. The cache shares it: many read it at
+// once, so that only its atomics are written to then.
+//
+// It is one piece of memory. What every hit reads of it are two cache lines, with
+// the eight bytes that the allocator puts before it: the first of token, and
+// that from hash to the first half of valid.
+type sight struct {
+	_ [16]byte
 
 	key        Key
 	kid        string      // as the token has it: it may be none
 	generation *Generation // of the issuer's keys, read before the key was
 	text       int         // bytes of memory that the claims keep alive
-}
 
-// sight is a token that was verified, as the cache holds it: read by many at
-// once, so that only its atomics are ever written. What every hit reads are two
-// cache lines: the first, and that from raw to the first half of valid.
-type sight struct {
 	token denylist.Prepared
-	hash  uint64
+	size  int64 // bytes that it keeps alive
 
+	hash     uint64
 	raw      string                     // a copy of the token: a caller's may be a part of something large
 	verified atomic.Pointer[Generation] // the last in which the key was found unchanged
 	visits   atomic.Uint32              // hits, until they are enough to tell
-	proof
+	issuer   *issuer
+	valid    span
 
-	size int64    // bytes that it keeps alive
-	_    [24]byte // so that the allocator does not lay it across more lines
+	claims claims
 }
 
 // holds reports whether the key that verified the token is still the one that

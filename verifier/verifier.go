@@ -129,7 +129,7 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (Claims, error) {
 		if err != nil {
 			return Claims{}, err
 		}
-		return Claims{s.claims}, nil
+		return Claims{&s.claims}, nil
 	}
 	hash := v.cache.hash(raw)
 	if s := v.cache.find(hash, raw); s != nil {
@@ -137,7 +137,7 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (Claims, error) {
 		v.cache.hit(s)
 		switch {
 		case told && err == nil:
-			return Claims{s.claims}, nil
+			return Claims{&s.claims}, nil
 		case told:
 			return Claims{}, err
 		}
@@ -147,18 +147,17 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (Claims, error) {
 		return Claims{}, err // and is seen for the first time again
 	}
 	v.cache.put(hash, raw, s)
-	return Claims{s.claims}, nil
+	return Claims{&s.claims}, nil
 }
 
 // first is the verdict on a token that was not seen before.
 func (v *Verifier) first(ctx context.Context, raw string) (*sight, error) {
-	p, err := v.prove(ctx, raw)
+	s, err := v.prove(ctx, raw)
 	if err != nil {
 		return nil, err
 	}
-	s := &sight{proof: p}
-	s.token.Set(p.claims.token, p.issuer.sample)
-	p.claims.token = s.token.Token()
+	s.token.Set(s.claims.token, s.issuer.sample)
+	s.claims.token = s.token.Token()
 	if _, err := v.judge(ctx, s, nil); err != nil {
 		return nil, err
 	}
@@ -169,47 +168,45 @@ func (v *Verifier) first(ctx context.Context, raw string) (*sight, error) {
 // have been revoked. For exchanges, whose Spend asks the denylist itself, and
 // for revocations. It leaves the cache alone.
 func (v *Verifier) Authenticate(ctx context.Context, raw string) (Claims, error) {
-	p, err := v.prove(ctx, raw)
+	s, err := v.prove(ctx, raw)
 	if err != nil {
 		return Claims{}, err
 	}
-	if err := p.valid.at(v.opts.Now()); err != nil {
+	if err := s.valid.at(v.opts.Now()); err != nil {
 		return Claims{}, err
 	}
-	return Claims{p.claims}, nil
+	return Claims{&s.claims}, nil
 }
 
 // prove finds a token genuine, whenever it is valid.
-func (v *Verifier) prove(ctx context.Context, raw string) (proof, error) {
+func (v *Verifier) prove(ctx context.Context, raw string) (*sight, error) {
 	in := v.rooms.Get().(*room)
 	defer v.rooms.Put(in)
 	defer in.clear()
 
 	token, err := in.read(raw) // size, strict reading, header
 	if err != nil {
-		return proof{}, err
+		return nil, err
 	}
 	issuer, err := v.issuerOf(token)
 	if err != nil {
-		return proof{}, err
+		return nil, err
 	}
 	keys := issuer.generation() // before the key, which may change meanwhile
 	key, err := issuer.keyOf(ctx, token)
 	if err != nil {
-		return proof{}, err
+		return nil, err
 	}
 	if err := key.verify(token.signingInput, token.signature); err != nil {
-		return proof{}, err
+		return nil, err
 	}
 	in.remember(raw)
-	c, err := issuer.claimSet(token, key)
-	if err != nil {
-		return proof{}, err
+	s := &sight{issuer: issuer, key: key, kid: token.kid, text: token.size, generation: keys}
+	if err := issuer.claimSet(&s.claims, token, key); err != nil {
+		return nil, err
 	}
-	return proof{
-		claims: c, issuer: issuer, key: key, kid: token.kid, text: token.size,
-		valid: v.opts.span(c), generation: keys,
-	}, nil
+	s.valid = v.opts.span(&s.claims)
+	return s, nil
 }
 
 // span is when a token is valid: exp, nbf and iat with the leeway of a verifier.
