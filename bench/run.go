@@ -94,8 +94,9 @@ func (r *run) level(ctx context.Context, concurrency int) error {
 		}
 	}()
 	turn := func(contender, parts int, slice, offset time.Duration) *turn {
+		clocked, _ := r.plan.Contenders[contender].Scenario.(Clocked)
 		for i, w := range workers {
-			w.operation = operations[contender][i]
+			w.operation, w.clocked = operations[contender][i], clocked
 		}
 		return newTurn(r, r.plan.Contenders[contender], workers, parts, slice, offset)
 	}
@@ -151,6 +152,7 @@ func (r *run) workers(concurrency int) []*worker {
 	for i := range workers {
 		workers[i] = &worker{
 			recorder: recorder{top: top, tally: newTally(top)},
+			number:   i,
 			sample:   r.plan.Sample,
 			limit:    r.plan.Limit,
 			random:   rand.NewPCG(r.plan.Seed, uint64(i)), // #nosec G404 -- which operations are timed is no secret

@@ -1,6 +1,9 @@
 package bench
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Scenario is what is measured. The package scenario has rescind's own.
 type Scenario interface {
@@ -9,6 +12,16 @@ type Scenario interface {
 	// measurement's sake. Called again for the same worker it may go on where
 	// the last one ended.
 	Operation(worker, workers int) (Operation, error)
+}
+
+// Clocked is a Scenario whose operations end elsewhere, such as in another
+// process. What it takes to hear of that is in no latency; it is in the wall
+// time of the turns, of which a ratio of such a scenario says nothing.
+type Clocked interface {
+	Scenario
+	// Took is how long the worker's last operation took, which succeeded. It is
+	// called right after it, by the goroutine that carried it out.
+	Took(worker int) time.Duration
 }
 
 // Operation does one operation. An error counts apart from the latencies,

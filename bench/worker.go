@@ -42,6 +42,8 @@ type worker struct {
 	recorder  recorder
 	waiter    wait.Waiter // of an open loop
 	operation Operation
+	number    int
+	clocked   Clocked // nil: the worker's own clock tells how long its operations take
 	sample    int
 	random    *rand.PCG
 	limit     time.Duration
@@ -111,13 +113,21 @@ func (w *worker) closed(ctx context.Context, p *pace) {
 // time does an operation and records how long it took since it began, or was
 // due. It returns when it ended.
 func (w *worker) time(p *pace, began time.Duration) time.Duration {
+	start := began
+	if w.clocked != nil {
+		start = p.now() // in an open loop it was due before
+	}
 	err := w.operation(w.ctx)
 	ended := p.now()
 	if err != nil {
 		w.recorder.tally.failed(err)
 		return ended
 	}
-	if w.recorder.tally.succeeded(ended - began) {
+	took := ended - began
+	if w.clocked != nil {
+		took = start - began + w.clocked.Took(w.number)
+	}
+	if w.recorder.tally.succeeded(took) {
 		return p.now() // the next operation has nothing to do with it
 	}
 	return ended

@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -101,4 +102,31 @@ func BenchmarkTimed(b *testing.B) {
 	for b.Loop() {
 		began = w.time(p, began)
 	}
+}
+
+// elsewhere is a scenario whose operations end before anybody here hears of it.
+type elsewhere struct{ scripted }
+
+func (elsewhere) Took(worker int) time.Duration { return time.Duration(worker+1) * time.Millisecond }
+
+// TestClocked: a latency is what the scenario says, and in an open loop also how
+// late its operation began.
+func TestClocked(t *testing.T) {
+	t.Parallel()
+	contenders := []Contender{{Name: "a", Scenario: elsewhere{sleeps(8 * time.Millisecond)}}}
+	plan := Plan{Contenders: contenders, Concurrency: []int{2}, Duration: time.Second, Slice: time.Second}
+	synctest.Test(t, func(t *testing.T) {
+		slices, _, err := carry(t.Context(), plan)
+		require.NoError(t, err)
+		assert.InDelta(t, 250, slices[0].Operations, 2, "the last ones may begin as the turn ends")
+		assert.InEpsilon(t, time.Millisecond, slices[0].Latency.ValueAtQuantile(25), 0.01, "the first worker")
+		assert.InEpsilon(t, 2*time.Millisecond, slices[0].Latency.Max(), 0.01, "the second")
+	})
+	synctest.Test(t, func(t *testing.T) {
+		plan := plan
+		plan.Concurrency, plan.Rate = []int{1}, 250 // twice as many as one worker can do
+		slices, _, err := carry(t.Context(), plan)
+		require.NoError(t, err)
+		assert.InDelta(t, time.Second, slices[0].Latency.Max(), 2e8, "the last of them was due long before")
+	})
 }

@@ -24,44 +24,20 @@ type Mirror struct {
 	patience time.Duration // how long a read of the log waits for a change
 
 	own    overlay
-	view   atomic.Pointer[mirrorView] // nil: there is no complete copy
-	former atomic.Pointer[formerList] // what a Redis that forgot had; nil: nothing
-	heard  atomic.Int64               // Redis's clock, late: what expired by it is gone
-	phase  atomic.Uint32              // a MirrorState; Fresh while it follows
+	view   atomic.Pointer[mirrorView]    // nil: there is nothing to look at
+	issuer atomic.Pointer[issuerDigests] // of the last token that was not prepared
+	heard  atomic.Int64                  // Redis's clock, late: what expired by it is gone
+	phase  atomic.Uint32                 // a MirrorState; Fresh while it follows
 	notes  mirrorNotes
 
 	running  atomic.Bool
 	sink     mirrorEntries    // where Run enters what it reads
+	former   formerList       // what checks find in the view beside its table
 	back     *giveBack        // what Run gives back; nil: nothing
+	kept     *mirrorLoad      // what Run had read before it began to load again; nil: nothing
 	events   chan mirrorEvent // to the goroutine that called Run
 	shadowed chan Token
 	counters mirrorCounters
-}
-
-// mirrorView is a table, and the instant as of which it is complete. There is a
-// new one for each proof. Who has one may look into its table: all that was
-// acknowledged before that instant is there, and stays.
-type mirrorView struct {
-	table *mirrorTable
-	since time.Time
-	marks marks
-
-	second int64 // since's, on the wall clock
-	nano   int
-}
-
-// newMirrorView is a view of a table that is complete as of an instant.
-func newMirrorView(table *mirrorTable, since time.Time, at marks) *mirrorView {
-	return &mirrorView{table: table, since: since, second: since.Unix(), nano: since.Nanosecond(), marks: at}
-}
-
-// fresh is fresh of since, as every check asks for it: what elapsed would do to
-// since each time has been done.
-func (v *mirrorView) fresh(now time.Time, most time.Duration) bool {
-	const far = 1 << 32 // seconds, which are no overflow
-	seconds := min(max(now.Unix()-v.second, -far), far)
-	wall := time.Duration(seconds)*time.Second + time.Duration(now.Nanosecond()-v.nano)
-	return notOlder(max(now.Sub(v.since), wall), most)
 }
 
 var (
@@ -193,7 +169,7 @@ func (m *Mirror) State() MirrorState {
 // Freshness is how old what the mirror says is. False: it has no copy.
 func (m *Mirror) Freshness() (age time.Duration, ok bool) {
 	v := m.view.Load()
-	if v == nil {
+	if v == nil || v.since.IsZero() {
 		return 0, false
 	}
 	return max(elapsed(v.since, m.opts.Now()), 0), true
@@ -204,10 +180,10 @@ func (m *Mirror) Stats() MirrorStats {
 	s := m.counters.stats()
 	s.State = m.State()
 	if v := m.view.Load(); v != nil {
-		s.FreshAt = v.since
-		s.Freshness = max(elapsed(v.since, m.opts.Now()), 0)
-		s.Entries, s.Bytes = int64(v.table.len()), v.table.bytes()
+		if s.FreshAt = v.since; !v.since.IsZero() {
+			s.Freshness = max(elapsed(v.since, m.opts.Now()), 0)
+		}
+		s.Entries, s.Bytes = int64(v.table.len()), v.table.bytes()+v.former.bytes()
 	}
-	s.Bytes += m.former.Load().bytes()
 	return s
 }

@@ -119,7 +119,7 @@ func (a *mirrorArray) line(place uint64) uint64 {
 // search is a search for a key that has begun.
 type search struct {
 	array *mirrorArray
-	key   slotKey
+	word  uint64 // the first of the key
 	line  uint64
 	first uint64 // the first word of the first key in the line
 }
@@ -129,7 +129,7 @@ type search struct {
 // how many are filled makes no branch that a processor would have to guess.
 // False: there may be something.
 func (s *search) ends() bool {
-	first, a := s.first, s.key.a
+	first, a := s.first, s.word
 	for line := s.line; ; {
 		words := (*[lineWords]uint64)(s.array.words[line*lineWords:])
 		last := atomic.LoadUint64(&words[6])

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -85,20 +86,33 @@ type found struct {
 // at before both: it is forgotten there only once a later view has it.
 func (m *Mirror) Glance(t Token) Glance {
 	g := m.glance(&t)
-	if m.opts.Shadow > 0 && rand.IntN(m.opts.Shadow) == 0 {
-		return g.shadowed(t)
+	if m.opts.Shadow > 0 {
+		return g.shadowed(&t)
 	}
 	return g
 }
 
-// shadowed is g with a shadow, which falls only if there is a verdict: nobody
-// is asked about a token that has expired (R1).
-func (g Glance) shadowed(t Token) Glance {
+// GlancePrepared is Glance for the cost of looking.
+func (m *Mirror) GlancePrepared(p *Prepared) Glance {
+	g := m.glancePrepared(p)
+	if m.opts.Shadow > 0 {
+		return g.shadowed(&p.token)
+	}
+	return g
+}
+
+// shadowed is g with a shadow, now and then. It falls only if there is a
+// verdict: nobody is asked about a token that has expired (R1).
+func (g Glance) shadowed(t *Token) Glance {
+	if g.mirror == nil || rand.IntN(g.mirror.opts.Shadow) > 0 {
+		return g
+	}
 	var f found
 	if g.found != nil {
 		f = *g.found
 	}
-	f.shadow = &t
+	of := *t
+	f.shadow = &of
 	g.found = &f
 	return g
 }
@@ -106,29 +120,38 @@ func (g Glance) shadowed(t Token) Glance {
 // glance is Glance, of which no shadow falls.
 func (m *Mirror) glance(t *Token) Glance {
 	if t.prepared.of(t) {
-		return m.glanceNamed(t, &t.prepared.digests)
+		return m.glancePrepared(t.prepared)
 	}
 	if t.validate() != nil {
 		return Glance{}
 	}
-	names := t.digests(m.keys)
-	return m.glanceNamed(t, &names)
+	issuer := m.issuer.Load()
+	if issuer == nil || issuer.name != t.Issuer {
+		issuer = newIssuerDigests(strings.Clone(t.Issuer)) // it may be a part of a larger text
+		m.issuer.Store(issuer)
+	}
+	var p Prepared
+	p.set(t, issuer)
+	return m.glancePrepared(&p)
 }
 
-// glanceNamed is glance of a token whose digests are known. Most tokens have no
-// entry anywhere; of those that may have one, more is found out in its own time.
-func (m *Mirror) glanceNamed(t *Token, names *digests) Glance {
-	g := Glance{mirror: m, stripe: names[ScopeToken][0] % counterStripes}
+// glancePrepared is glance of a token whose ids need not be hashed again. Most
+// tokens have no entry anywhere; of those that may have one, more is found out
+// in its own time.
+func (m *Mirror) glancePrepared(p *Prepared) Glance {
+	if p.issuer == nil {
+		return Glance{}
+	}
+	g := Glance{mirror: m, stripe: uint8(p.stripe % counterStripes)}
 	if m.pending.empty() && m.own.size.Load() == 0 {
 		g.view = m.view.Load()
-		// Former tables between: a table becomes one before another view is
-		// there, and ends as one once all of it is in the view's table.
-		if g.view != nil && m.former.Load() == nil && g.view.table.lacks(names, t.scopes()) {
+		if g.view != nil && len(g.view.former) == 0 && g.view.table.lacks(p) {
 			return g
 		}
 	}
 	var f found
-	g.view = m.find(t, names, &f)
+	names := p.all()
+	g.view = m.find(&p.token, &names, &f)
 	if f != (found{}) {
 		kept := f // so that only what was found costs an allocation
 		g.found = &kept
@@ -143,15 +166,15 @@ func (m *Mirror) find(t *Token, names *digests, f *found) *mirrorView {
 		return nil
 	}
 	denied := m.own.size.Load() > 0 && m.findOwn(t, names, f, login, heard)
-	ask, view, former := f.ask, m.view.Load(), m.former.Load() // in this order: see glanceNamed
+	ask, view := f.ask, m.view.Load()
 	if view != nil && !denied {
 		f.look(view.table, t, names, login, heard)
 	}
 	if ask { // what the table denies may be what was reinstated: no more than a doubt
 		f.ask, f.denial, f.from = true, nil, 0
 	}
-	if former != nil {
-		f.lookBack(former, t, names, login, heard)
+	if view != nil {
+		f.lookBack(view.former, t, names, login, heard)
 	}
 	return view
 }

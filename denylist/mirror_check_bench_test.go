@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -137,9 +136,7 @@ func cpu(b *testing.B, c *redis.Client) (sum float64) {
 			sum += seconds
 		}
 	}
-	var used syscall.Rusage
-	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &used))
-	return sum + time.Duration(used.Utime.Nano()+used.Stime.Nano()).Seconds()
+	return sum + ownCPU(b).Seconds()
 }
 
 // loadOnce is how long a mirror runs until it is fresh.

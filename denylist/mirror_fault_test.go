@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -31,14 +33,27 @@ func answers(m *denylist.Mirror, t denylist.Token) (err error, known bool) {
 
 // states records the changes of a mirror's state.
 type states struct {
-	mu  sync.Mutex
-	all []denylist.MirrorState
+	mu      sync.Mutex
+	all     []denylist.MirrorState
+	reasons []error
 }
 
-func (s *states) add(state denylist.MirrorState, _ error) {
+func (s *states) add(state denylist.MirrorState, reason error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.all = append(s.all, state)
+	s.all, s.reasons = append(s.all, state), append(s.reasons, reason)
+}
+
+// reason is why a mirror was last in a state.
+func (s *states) reason(state denylist.MirrorState) (reason error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, one := range s.all {
+		if one == state {
+			reason = s.reasons[i]
+		}
+	}
+	return reason
 }
 
 func (s *states) seen(state denylist.MirrorState) int {
@@ -117,6 +132,9 @@ func TestR15_MirrorInTrouble(t *testing.T) {
 				}
 				return nil
 			}))
+			if reason := seen.reason(denylist.MirrorStale); reason != nil { // nobody has answered yet: there is none
+				assertOneLine(t, reason)
+			}
 
 			trouble.mend(t, s, p)
 			untilState(t, m, denylist.MirrorFresh)
@@ -127,6 +145,15 @@ func TestR15_MirrorInTrouble(t *testing.T) {
 			}
 		})
 	}
+}
+
+// assertOneLine: an error says each cause once, in one line.
+func assertOneLine(t *testing.T, err error) {
+	t.Helper()
+	assert.NotContains(t, err.Error(), "\n")
+	causes := strings.Split(err.Error(), "; ")
+	slices.Sort(causes)
+	assert.Equal(t, slices.Compact(slices.Clone(causes)), causes, "%v", err)
 }
 
 // TestR15_MirrorGaps: what the mirror missed it reads again, all of it. Where

@@ -65,7 +65,7 @@ func TestR18_MirrorLosesNothingOfItsOwn(t *testing.T) {
 			require.ErrorIs(t, m.step(ctx, l, nil), errForgot)
 			since, _ := l.proto.since()
 			m.retire(l.table, since)
-			m.view.Store(nil)
+			m.drop()
 			require.ErrorIs(t, m.Check(ctx, token), ErrRevoked, "while it loads")
 			l, err = m.load(ctx)
 			require.NoError(t, err)

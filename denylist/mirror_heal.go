@@ -39,6 +39,14 @@ func (b *giveBack) due(now time.Time) bool {
 	return b != nil && !b.hopeless && b.done.IsZero() && !now.Before(b.after)
 }
 
+// rest stops giving back, for a while: the next batch begins from the beginning.
+func (m *Mirror) rest() {
+	if b := m.back; b != nil && b.stop != nil {
+		b.stop()
+		b.next, b.stop, b.batch = nil, nil, nil
+	}
+}
+
 // giveBack gives back a batch, if there is one. Whatever fails is tried again.
 func (m *Mirror) giveBack(ctx context.Context, l *mirrorLoad) {
 	b := m.back
@@ -48,7 +56,7 @@ func (m *Mirror) giveBack(ctx context.Context, l *mirrorLoad) {
 	if since, _ := l.proto.since(); !b.done.IsZero() && b.done.Before(since) {
 		// All of it is in the table by now.
 		if !b.left {
-			m.former.Store(nil)
+			m.showFormer(nil)
 		}
 		m.back = nil
 		return
@@ -114,11 +122,7 @@ func (m *Mirror) fill(l *mirrorLoad, b *giveBack) {
 // formerKeys are the entries of all former tables.
 func (m *Mirror) formerKeys() iter.Seq[mirrorKey] {
 	return func(yield func(mirrorKey) bool) {
-		former := m.former.Load()
-		if former == nil {
-			return
-		}
-		for _, table := range *former {
+		for _, table := range m.former {
 			for key := range table.all() {
 				if !yield(key) {
 					return
@@ -131,10 +135,8 @@ func (m *Mirror) formerKeys() iter.Seq[mirrorKey] {
 // formerHit is what former tables have of an entry. One that was unresolved
 // denied something: it is given back as revoked, which nobody exchanges.
 func (m *Mirror) formerHit(key mirrorKey) (had mirrorHit) {
-	if former := m.former.Load(); former != nil {
-		for _, table := range *former {
-			had = had.merge(table.look(key))
-		}
+	for _, table := range m.former {
+		had = had.merge(table.look(key))
 	}
 	if had.unresolved && !had.revoked && !key.scope.Wide() {
 		had = had.merge(mirrorRecord{revoked: true, expiresAt: atMillis(had.expires)}.hit(key.scope))

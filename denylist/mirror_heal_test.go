@@ -106,7 +106,7 @@ func TestR18_MirrorGivesBack(t *testing.T) {
 			l := newLost(t, partitions)
 			l.forget(t)
 			for _, m := range l.mirrors {
-				untilMirror(t, m, func(s MirrorStats) bool { return s.Forgotten == 1 && s.Entries == 5 && m.former.Load() == nil })
+				untilMirror(t, m, func(s MirrorStats) bool { return s.Forgotten == 1 && s.Entries == 5 && !m.looksBack() })
 			}
 			assert.EqualValues(t, 5, l.mirrors[0].Stats().GivenBack+l.mirrors[1].Stats().GivenBack, "each entry once")
 			for i, token := range l.tokens {
@@ -173,7 +173,7 @@ func TestR10_MirrorGivesNothingReinstatedBack(t *testing.T) {
 	_, err := l.store.Reinstate(t.Context(), ScopeSession, testIssuer, "undone")
 	require.NoError(t, err)
 	l.link.Allow()
-	untilMirror(t, l.mirrors[1], func(s MirrorStats) bool { return s.Forgotten == 1 && l.mirrors[1].former.Load() == nil })
+	untilMirror(t, l.mirrors[1], func(s MirrorStats) bool { return s.Forgotten == 1 && !l.mirrors[1].looksBack() })
 	assert.Zero(t, l.mirrors[1].Stats().GivenBack)
 	for _, store := range []Store{l.store, l.mirrors[0], l.mirrors[1]} {
 		assert.NoError(t, store.Check(t.Context(), l.tokens[4]))

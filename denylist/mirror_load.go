@@ -4,14 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 )
 
 const (
-	// loadPage is how many members of the index one command reads: some
+	// loadPage is how many members of the index one page reads: some
 	// milliseconds of Redis.
 	loadPage = 10_000
 	// loadWide is how many entries with a cutoff one command reads.
@@ -37,13 +36,20 @@ func (m *Mirror) load(ctx context.Context) (*mirrorLoad, error) {
 	if err := m.readClock(ctx); err != nil {
 		return nil, err
 	}
+	begun := m.opts.Now()
 	at, err := m.start(ctx)
 	if err != nil {
 		return nil, err
 	}
-	l := &mirrorLoad{Mirror: m, proto: newMirrorProtocol(at), begun: m.opts.Now()}
+	if m.kept != nil && m.kept.proto.marks.lost(at) {
+		m.forget(m.kept)
+	}
+	l := &mirrorLoad{Mirror: m, proto: newMirrorProtocol(at), begun: begun}
 	if l.size, err = m.indexed(ctx); err != nil {
 		return nil, err
+	}
+	if l.size > m.room()/entryBytes {
+		m.drop() // there is no room for both
 	}
 	l.table = newMirrorTable(m.room(), m.heardClock)
 	if l.size < m.room()/entryBytes { // else the shards would not share alike
@@ -116,7 +122,7 @@ func (m *Mirror) indexed(ctx context.Context) (sum int64, err error) {
 // readIndex enters what a partition's index names. What has expired is left
 // out.
 func (l *mirrorLoad) readIndex(ctx context.Context, p int) error {
-	cursor := &indexCursor{from: strconv.FormatInt(l.heard.Load(), 10)}
+	cursor := &indexCursor{page: loadPage, from: l.heard.Load()}
 	next := l.page(ctx, p, cursor)
 	for {
 		page := <-next
@@ -126,13 +132,12 @@ func (l *mirrorLoad) readIndex(ctx context.Context, p int) error {
 		if !page.end { // Redis reads the next one while this one is entered
 			next = l.page(ctx, p, cursor)
 		}
-		if err := l.enter(ctx, p, page.members); err != nil {
+		if err := l.enter(ctx, p, page); err != nil {
 			if !page.end {
 				<-next
 			}
 			return err
 		}
-		l.read += int64(len(page.members))
 		if page.end {
 			return nil
 		}
@@ -143,6 +148,7 @@ func (l *mirrorLoad) readIndex(ctx context.Context, p int) error {
 // indexPage is what a page of the index has that was not read before.
 type indexPage struct {
 	members []redis.Z
+	seconds []indexSecond
 	end     bool
 	err     error
 }
@@ -153,38 +159,59 @@ func (l *mirrorLoad) page(ctx context.Context, p int, cursor *indexCursor) <-cha
 	go func() {
 		ctx, cancel := context.WithTimeout(ctx, l.Redis.opts.WriteTimeout)
 		defer cancel()
-		read, err := l.client.ZRangeArgsWithScores(ctx, cursor.query(l.keys.index(p), loadPage)).Result()
-		if err != nil {
-			came <- indexPage{err: because(ctx, err)}
-			return
+		page := l.readPage(ctx, p, cursor)
+		if page.err != nil {
+			page.err = because(ctx, page.err)
 		}
-		members, end := cursor.take(read, loadPage)
-		came <- indexPage{members: members, end: end}
+		came <- page
 	}()
 	return came
 }
 
-// enter enters members of the index. Of a session that is all: it has a revoked
-// half and no other. What a token's entry denies the index does not say: until
-// somebody is asked about it, it is unresolved.
-func (l *mirrorLoad) enter(ctx context.Context, p int, page []redis.Z) error {
+func (l *mirrorLoad) readPage(ctx context.Context, p int, cursor *indexCursor) (page indexPage) {
+	queries := cursor.query(l.keys.index(p))
+	if cursor.width == 0 {
+		var read []redis.Z
+		if read, page.err = l.client.ZRangeArgsWithScores(ctx, queries[0]).Result(); page.err == nil {
+			page.members, page.end = cursor.take(read)
+		}
+		return page
+	}
+	pipe := l.client.Pipeline()
+	replies := make([]*redis.StringSliceCmd, len(queries))
+	for i, q := range queries {
+		replies[i] = pipe.ZRangeArgs(ctx, q)
+	}
+	_, _ = pipe.Exec(ctx) // each command has its own error
+	read := make([][]string, len(replies))
+	for i, reply := range replies {
+		if read[i], page.err = reply.Result(); page.err != nil {
+			return page
+		}
+	}
+	page.seconds = cursor.takeSeconds(read)
+	return page
+}
+
+// enter enters members of the index, and then the cutoffs of those that have
+// one.
+func (l *mirrorLoad) enter(ctx context.Context, p int, page indexPage) error {
 	var wide []place
-	for _, z := range page {
+	for _, z := range page.members {
 		at, err := indexPosition(z)
+		if err == nil {
+			wide, err = l.enterMember(p, at.member, at.expires, wide)
+		}
 		if err != nil {
 			return err
 		}
-		key, err := mirrorKeyOf(at.member)
-		if err != nil {
-			return fmt.Errorf("%w in the index: %.40q", err, at.member)
-		}
-		whole := key.scope == ScopeSession
-		err = l.table.put(key, mirrorRecord{revoked: whole, unresolved: !whole, expiresAt: atMillis(at.expires)})
-		if err != nil {
-			return err
-		}
-		if key.scope.Wide() {
-			wide = append(wide, place{key.scope, p, l.keys.memberKey(p, at.member)})
+	}
+	for _, second := range page.seconds {
+		for _, member := range second.members {
+			var err error
+			if wide, err = l.enterMember(p, member, second.expires, wide); err != nil {
+				return err
+			}
 		}
 	}
 	for len(wide) > 0 {
@@ -195,6 +222,25 @@ func (l *mirrorLoad) enter(ctx context.Context, p int, page []redis.Z) error {
 		wide = wide[n:]
 	}
 	return nil
+}
+
+// enterMember enters a member of the index. Of a session that is all: it has a
+// revoked half and no other. What a token's entry denies the index does not say:
+// until somebody is asked about it, it is unresolved.
+func (l *mirrorLoad) enterMember(p int, member string, expires int64, wide []place) ([]place, error) {
+	if !validMember(member) {
+		return nil, fmt.Errorf("%w in the index: %.120q", errForeign, member)
+	}
+	key, err := mirrorKeyOf(member)
+	if err != nil {
+		return nil, fmt.Errorf("%w in the index: %.40q", err, member)
+	}
+	l.read++
+	if key.scope.Wide() {
+		wide = append(wide, place{key.scope, p, l.keys.memberKey(p, member)})
+	}
+	whole := key.scope == ScopeSession
+	return wide, l.table.put(key, mirrorRecord{revoked: whole, unresolved: !whole, expiresAt: atMillis(expires)})
 }
 
 // enterWide reads cutoffs. An entry that cannot be read stays unresolved: a

@@ -3,6 +3,7 @@ package denylist
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -24,7 +25,7 @@ func (e *explorer) mirror(w world) {
 		w.stage, w.seen = 2, modelSeen{epoch: w.epoch, seq: w.seq}
 		switch w.phase {
 		case toPage:
-			w.stage, w.seen = 3, modelSeen{page: w.page()}
+			w.stage, w.seen = 3, modelSeen{page: e.page(w)}
 		case toMark:
 			w.stage = 3
 			w.seen.read(w)
@@ -58,24 +59,32 @@ func (e *explorer) hint(w world) {
 }
 
 // page is what Redis shows of the index, where the cursor is.
-func (w world) page() (page uint8) {
-	query := w.cursor().query("", modelPage)
-	shown := 0
+func (e *explorer) page(w world) (page uint8) {
+	var index fakeIndex
 	for i := range modelEntries {
-		if w.entries>>i&1 == 0 || w.last >= 0 && modelScores[i] < modelScores[w.last] {
-			continue
+		if w.entries>>i&1 == 1 {
+			index = append(index, modelIndexed(i))
 		}
-		if shown++; shown > int(query.Offset) && shown <= int(query.Offset+query.Count) {
-			page |= 1 << i
+	}
+	for _, query := range e.cursor(w).query("") {
+		for _, z := range index.selected(query) {
+			page |= 1 << slices.Index(modelMembers[:], z.Member.(string))
 		}
 	}
 	return page
 }
 
-func (w world) cursor() *indexCursor {
-	c := &indexCursor{from: "0", ties: int(w.ties)}
+func modelIndexed(entry int) redis.Z {
+	return redis.Z{Score: modelScores[entry], Member: modelMembers[entry]}
+}
+
+func (e *explorer) cursor(w world) *indexCursor {
+	c := &indexCursor{page: modelPage, from: int64(w.from), width: int(w.width), ties: int(w.ties)}
+	if e.scores {
+		c.until = maxMillis
+	}
 	if w.last >= 0 {
-		c.last = redis.Z{Score: modelScores[w.last], Member: modelMembers[w.last]}
+		c.last = modelIndexed(int(w.last))
 	}
 	return c
 }
@@ -111,18 +120,32 @@ func (w world) marked(seen modelSeen) world {
 
 func (e *explorer) paged(w world, seen modelSeen) world {
 	var page []redis.Z
+	var members []string
 	for i := range modelEntries {
 		if seen.page>>i&1 == 1 {
-			page = append(page, redis.Z{Score: modelScores[i], Member: modelMembers[i]})
+			page = append(page, modelIndexed(i))
+			members = append(members, modelMembers[i])
 		}
 	}
-	c := w.cursor()
-	news, end := c.take(page, modelPage)
-	for _, z := range news {
-		key, _ := mirrorKeyOf(z.Member.(string))
+	c, end := e.cursor(w), false
+	enter := func(member string) {
+		key, _ := mirrorKeyOf(member)
 		w.table |= bit(key)
 	}
-	w.ties, w.last = int8(c.ties), -1
+	if c.width > 0 { // of which there is but one here
+		for _, s := range c.takeSeconds([][]string{members}) {
+			for _, member := range s.members {
+				enter(member)
+			}
+		}
+	} else {
+		var news []redis.Z
+		news, end = c.take(page)
+		for _, z := range news {
+			enter(z.Member.(string))
+		}
+	}
+	w.from, w.width, w.ties, w.last = int16(c.from), int8(c.width), int8(c.ties), -1
 	for i, member := range modelMembers {
 		if c.last.Member == member {
 			w.last = int8(i)
@@ -131,7 +154,8 @@ func (e *explorer) paged(w world, seen modelSeen) world {
 	if !end {
 		return w
 	}
-	w.phase, w.last, w.ties = toRead, -1, 0
+	w = w.rewound()
+	w.phase = toRead
 	if e.marksLate {
 		w.phase = toMark
 	}
@@ -163,6 +187,33 @@ func (e *explorer) heard(w world, seen modelSeen) world {
 	if _, complete := proto.since(); complete {
 		w.hasView, w.viewAt, w.viewCover = true, w.sentAt, w.sentCover
 	}
+	return w
+}
+
+// failed: what was under way is lost. A load begins again, what follows asks
+// again.
+func (w world) failed() world {
+	w.stage, w.seen, w.sentAt, w.sentCover = 0, modelSeen{}, 0, false
+	if !w.hasView {
+		return w.reload()
+	}
+	return w
+}
+
+// reload gives up the table. A check that has it goes on with it as it is.
+func (w world) reload() world {
+	if w.step > 0 && !w.retired {
+		w.retired, w.frozen = true, w.table
+	}
+	w = w.rewound()
+	w.phase, w.at, w.table = w.begins, modelMark{}, 0
+	w.hasView, w.viewAt, w.viewCover = false, 0, false
+	return w
+}
+
+// rewound has a cursor that begins.
+func (w world) rewound() world {
+	w.from, w.width, w.last, w.ties = 0, 0, -1, 0
 	return w
 }
 

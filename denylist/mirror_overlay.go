@@ -21,6 +21,8 @@ type overlay struct {
 	on   bool // somebody follows the log, and will say when the table has it
 	own  map[mirrorKey]ownWrite
 	lost time.Time // own writes until then are not all remembered
+
+	forgotten int // times that Redis forgot
 }
 
 // ownWrite is what the writes to an entry left.
@@ -28,6 +30,25 @@ type ownWrite struct {
 	hit   mirrorHit
 	ask   bool // what it denies now only Redis knows
 	acked time.Time
+
+	// late: it began before Redis forgot, and was noted after. Which of the two
+	// Redis did first nobody knows.
+	late  bool
+	begun ownBeginning
+}
+
+// ownBeginning is when a write began: an instant, and how often Redis had
+// forgotten.
+type ownBeginning struct {
+	at        time.Time
+	forgotten int
+}
+
+// begin is to be called before Redis is asked to write.
+func (o *overlay) begin(now time.Time) ownBeginning {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	return ownBeginning{at: now, forgotten: o.forgotten}
 }
 
 // note adds a write that was acknowledged at an instant, or before.
@@ -37,14 +58,18 @@ func (o *overlay) note(key mirrorKey, w ownWrite) {
 	if !o.on {
 		return
 	}
+	w.late = !w.ask && w.begun.forgotten != o.forgotten
 	have, known := o.own[key]
-	if !known && len(o.own) >= maxOwn {
+	if !known && len(o.own) >= maxOwn && !w.late {
 		o.lost = later(o.lost, w.acked)
 		o.resize()
 		return
 	}
 	if known {
 		w.hit, w.ask, w.acked = have.hit.merge(w.hit), have.ask || w.ask, later(have.acked, w.acked)
+		if have.late {
+			w.late, w.begun.at = true, earlier(have.begun.at, w.begun.at)
+		}
 	}
 	o.own[key] = w
 	o.resize()
@@ -58,7 +83,7 @@ func (o *overlay) proven(since time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for key, w := range o.own {
-		if w.acked.Before(since) {
+		if w.acked.Before(since) && !w.late {
 			delete(o.own, key)
 		}
 	}
@@ -68,16 +93,49 @@ func (o *overlay) proven(since time.Time) {
 	o.resize()
 }
 
-// into enters what was written into a table, and reports what of it did not
-// fit. What a reinstatement may have taken back is entered all the same.
+// into enters what was written into a table that Redis has forgotten, and
+// reports what of it did not fit. What a reinstatement may have taken back is
+// entered all the same.
 func (o *overlay) into(table *mirrorTable) (missing error) {
-	o.mu.RLock()
-	defer o.mu.RUnlock()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.forgotten++
 	for key, w := range o.own {
 		err := table.change(key, func(have mirrorHit) mirrorHit { return have.merge(w.hit) })
 		missing = errors.Join(missing, err)
 	}
 	return missing
+}
+
+// late are the writes that were noted late, and when the first of them began.
+func (o *overlay) late() (hits map[mirrorKey]mirrorHit, begun time.Time) {
+	if o.size.Load() == 0 {
+		return nil, time.Time{}
+	}
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	for key, w := range o.own {
+		if !w.late {
+			continue
+		}
+		if hits == nil {
+			hits, begun = make(map[mirrorKey]mirrorHit), w.begun.at
+		}
+		hits[key], begun = w.hit, earlier(begun, w.begun.at)
+	}
+	return hits, begun
+}
+
+// settle notes that late writes are remembered elsewhere.
+func (o *overlay) settle(hits map[mirrorKey]mirrorHit) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for key, hit := range hits {
+		if w, known := o.own[key]; known && w.hit == hit {
+			w.late = false
+			o.own[key] = w
+		}
+	}
 }
 
 // follow begins to remember, or ends and forgets.
@@ -120,12 +178,13 @@ func (o *overlay) look(keys []mirrorKey, found func(Scope, mirrorHit)) (ask bool
 
 // Revoke implements [Store]. What it wrote is denied here before it returns.
 func (m *Mirror) Revoke(ctx context.Context, entries ...Entry) (Receipt, error) {
+	begun := m.own.begin(m.opts.Now())
 	return m.revokeAnd(ctx, entries, func(r Receipt) {
 		now := m.opts.Now()
 		for _, result := range r.Results {
 			if result.Outcome != Obsolete {
 				e := result.Entry
-				m.own.note(mirrorKeyFor(e), ownWrite{hit: recordOf(e).hit(e.Scope), acked: now})
+				m.own.note(mirrorKeyFor(e), ownWrite{hit: recordOf(e).hit(e.Scope), acked: now, begun: begun})
 			}
 		}
 	})
@@ -137,6 +196,7 @@ func (m *Mirror) Spend(ctx context.Context, t Token, s Successor, how Exchange) 
 	if denial := m.deniedFormerly(t); denial != nil {
 		return Spent{}, denial
 	}
+	begun := m.own.begin(m.opts.Now())
 	spent, err := m.Redis.Spend(ctx, t, s, how)
 	if err != nil {
 		return spent, err
@@ -145,7 +205,7 @@ func (m *Mirror) Spend(ctx context.Context, t Token, s Successor, how Exchange) 
 	for _, e := range how.Denies {
 		e, err := m.policy.stamp(e, spent.At, how.Overlap)
 		if err == nil && e.ExpiresAt.After(spent.At) {
-			m.own.note(mirrorKeyFor(e), ownWrite{hit: recordOf(e).hit(e.Scope), acked: now})
+			m.own.note(mirrorKeyFor(e), ownWrite{hit: recordOf(e).hit(e.Scope), acked: now, begun: begun})
 		}
 	}
 	return spent, nil

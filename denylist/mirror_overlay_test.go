@@ -1,11 +1,9 @@
 package denylist
 
 import (
-	"strconv"
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/assert"
 )
 
@@ -79,63 +77,4 @@ func TestR16_OverlayIsBounded(t *testing.T) {
 	o.proven(now.Add(2 * time.Second))
 	assert.False(t, ask(maxOwn+1))
 	assert.Zero(t, o.size.Load())
-}
-
-// TestIndexCursor: of a page that does not begin where the last one ended, all
-// members of the same expiry are read again.
-func TestIndexCursor(t *testing.T) {
-	t.Parallel()
-	c := &indexCursor{from: "0"}
-	index := zs("1a", "5b", "5c", "5d", "5e", "9f")
-	var read []string
-	page := func(count int) bool {
-		q := c.query("", count)
-		news, end := c.take(between(index, q), count)
-		for _, z := range news {
-			read = append(read, z.Member.(string))
-		}
-		return end
-	}
-	assert.False(t, page(3))
-	assert.Equal(t, []string{"a", "b", "c"}, read)
-	assert.False(t, page(2))
-	assert.Equal(t, []string{"a", "b", "c", "d"}, read)
-	index = zs("5c", "5d", "5e", "9f") // a and b are gone: d is where e was
-	assert.False(t, page(3))
-	assert.Len(t, read, 4, "the page did not begin with d")
-	for !page(3) {
-	}
-	assert.Equal(t, []string{"a", "b", "c", "d", "c", "d", "e", "f"}, read)
-}
-
-// zs are members, each with its score before it.
-func zs(texts ...string) []redis.Z {
-	var all []redis.Z
-	for _, text := range texts {
-		all = append(all, redis.Z{Score: float64(text[0] - '0'), Member: text[1:]})
-	}
-	return all
-}
-
-// between are the members that a query selects, as Redis does.
-func between(index []redis.Z, q redis.ZRangeArgs) (page []redis.Z) {
-	start := q.Start.(string)
-	exclusive := start[0] == '('
-	if exclusive {
-		start = start[1:]
-	}
-	from, _ := strconv.ParseFloat(start, 64)
-	skip := q.Offset
-	for _, z := range index {
-		if z.Score < from || exclusive && z.Score == from {
-			continue
-		}
-		if skip--; skip >= 0 {
-			continue
-		}
-		if int64(len(page)) < q.Count {
-			page = append(page, z)
-		}
-	}
-	return page
 }

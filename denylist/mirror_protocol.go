@@ -1,6 +1,7 @@
 package denylist
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"time"
 )
@@ -132,6 +133,15 @@ func mirrorKeyOf(member string) (mirrorKey, error) {
 		return mirrorKey{}, errForeign
 	}
 	return key, nil
+}
+
+// mirrorKeyFor is the key of an entry.
+func mirrorKeyFor(e Entry) mirrorKey {
+	if e.Digest != "" {
+		key, _ := mirrorKeyOf(e.member()) // which was in a key
+		return key
+	}
+	return mirrorKey{e.Scope, rawDigest(sha256.Sum256([]byte(e.Issuer)), e.ID)}
 }
 
 // fresh reports whether what is complete as of an instant may still be told at

@@ -2,19 +2,17 @@ package denylist
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"time"
 )
 
 // purgeBudget is how many slots of the table are looked at for what has expired
 // after each read.
 const purgeBudget = 50_000
-
-// clockLife is how long a reading of Redis's clock serves.
-const clockLife = 10 * time.Second
 
 // randomUpTo is a random duration.
 func randomUpTo(d time.Duration) time.Duration { return rand.N(d) }
@@ -45,7 +43,7 @@ func (m *Mirror) Run(ctx context.Context) error {
 	stop()
 	<-shadowed
 	m.phase.Store(uint32(MirrorIdle))
-	m.view.Store(nil)
+	m.drop()
 	m.own.follow(false)
 	m.inform(MirrorIdle, err)
 	return err
@@ -81,9 +79,29 @@ func (m *Mirror) watch(ended <-chan error) error {
 }
 
 func (m *Mirror) inform(s MirrorState, reason error) {
-	if m.opts.OnState != nil {
-		m.opts.OnState(s, reason)
+	if m.opts.OnState == nil {
+		return
 	}
+	if reason != nil {
+		reason = oneLine{reason}
+	}
+	m.opts.OnState(s, reason)
+}
+
+// oneLine is an error that says each cause once, in one line: a read of the log
+// is several commands, and what ails one ails most of them.
+type oneLine struct{ error }
+
+func (o oneLine) Unwrap() error { return o.error }
+
+func (o oneLine) Error() string {
+	var causes []string
+	for cause := range strings.SplitSeq(o.error.Error(), "\n") {
+		if !slices.Contains(causes, cause) {
+			causes = append(causes, cause)
+		}
+	}
+	return strings.Join(causes, "; ")
 }
 
 // tell tells the goroutine that called Run.
@@ -102,6 +120,7 @@ func (m *Mirror) enter(ctx context.Context, state MirrorState, reason error) {
 
 // work loads and follows, over and over, until ctx ends.
 func (m *Mirror) work(ctx context.Context) error {
+	defer func() { m.kept = nil; m.rest() }()
 	var retry backoff
 	var reason error
 	fits := false
@@ -123,12 +142,13 @@ func (m *Mirror) work(ctx context.Context) error {
 		case reason == nil:
 			retry.reset()
 			m.counters.loads.Add(1)
+			m.kept = nil
 			reason = m.follow(ctx, loaded)
 		case errors.Is(reason, ErrGap), errors.Is(reason, errForgot):
 			m.counters.overtaken.Add(1)
 		}
-		m.view.Store(nil)
-		if errors.Is(reason, errFull) {
+		crowded := m.kept != nil // which leaves less room
+		if m.keep(loaded, reason); errors.Is(reason, errFull) && !crowded {
 			m.full(ctx, loaded, reason)
 			continue
 		}
@@ -142,7 +162,8 @@ func (m *Mirror) work(ctx context.Context) error {
 func (m *Mirror) follow(ctx context.Context, l *mirrorLoad) error {
 	var retry backoff
 	m.publish(ctx, l, nil)
-	for rest := time.Duration(0); ; {
+	rests := newMirrorRests(m.patience / 2)
+	for {
 		var woken bool
 		var err error
 		if !m.back.due(m.opts.Now()) {
@@ -152,26 +173,16 @@ func (m *Mirror) follow(ctx context.Context, l *mirrorLoad) error {
 			return ended
 		}
 		if err == nil && woken {
-			// Each write wakes all mirrors that wait. So that they hear of several
-			// at once, one that is woken again and again rests longer.
-			rest = min(max(2*rest, logRest), m.patience/2)
-			err = pause(ctx, min(rest, m.patience/2))
-		} else {
-			rest = 0
+			err = pause(ctx, rests.next(m.opts.Now()))
 		}
 		if err == nil || !errors.Is(err, errFull) {
 			err = m.step(ctx, l, err)
 		}
 		switch {
-		case errors.Is(err, errForgot):
-			m.counters.forgotten.Add(1)
-			since, _ := l.proto.since()
-			m.retire(l.table, since)
-			return err
 		case errors.Is(err, ErrGap):
 			m.counters.gaps.Add(1)
 			return err
-		case errors.Is(err, errFull):
+		case errors.Is(err, errForgot), errors.Is(err, errFull):
 			return err
 		case err != nil:
 			m.tell(ctx, mirrorEvent{state: MirrorStale, reason: err})
@@ -213,7 +224,8 @@ func (m *Mirror) publish(ctx context.Context, l *mirrorLoad, reason error) {
 	if !complete {
 		return
 	}
-	m.view.Store(newMirrorView(l.table, since, append(marks(nil), l.proto.marks...)))
+	m.show(l.table, since, slices.Clone(l.proto.marks), m.former)
+	m.retireLate()
 	m.own.proven(since)
 	m.enter(ctx, MirrorFresh, reason)
 }
@@ -236,110 +248,4 @@ func (m *Mirror) full(ctx context.Context, l *mirrorLoad, reason error) {
 			return
 		}
 	}
-}
-
-// readClock reads Redis's clock. The mirror's is late by the skew margin: no
-// master's is behind it, and what has expired by it has for everybody.
-func (m *Mirror) readClock(ctx context.Context) error {
-	now, err := m.Now(ctx)
-	if err != nil {
-		return err
-	}
-	m.heard.Store(millis(now.Add(-m.Redis.opts.SkewMargin)))
-	m.sink.clockRead = m.opts.Now()
-	return nil
-}
-
-// heardAt is what that clock read when something was read, if that was after the
-// clock itself.
-func (m *Mirror) heardAt(read time.Time) time.Time {
-	return m.heardClock().Add(max(read.Sub(m.sink.clockRead), 0))
-}
-
-// heardClock is the clock by which entries expire here.
-func (m *Mirror) heardClock() time.Time { return atMillis(m.heard.Load()) }
-
-// room is how many bytes the next table may have.
-func (m *Mirror) room() int64 { return max(m.opts.MaxBytes-m.former.Load().bytes(), 1) }
-
-// mirrorEntries is where Run enters what it reads. It is Run's alone.
-type mirrorEntries struct {
-	mirror    *Mirror
-	table     *mirrorTable
-	clockRead time.Time
-}
-
-var _ mirrorSink = mirrorEntries{}
-
-func (s mirrorEntries) put(k mirrorKey, r mirrorRecord) error {
-	return s.make(func() error { return s.table.put(k, r) })
-}
-
-func (s mirrorEntries) resolve(k mirrorKey, r mirrorRecord) error {
-	return s.make(func() error { return s.table.resolve(k, r) })
-}
-
-// make makes room by forgetting what has expired, if there is none.
-func (s mirrorEntries) make(enter func() error) error {
-	err := enter()
-	if err == nil || s.table.purge(s.mirror.heardClock(), int(^uint(0)>>1)) == 0 {
-		return err
-	}
-	return enter()
-}
-
-// remove takes back what was reinstated, here and in what Redis once forgot.
-func (s mirrorEntries) remove(k mirrorKey) {
-	notes := &s.mirror.notes
-	notes.mu.Lock()
-	defer notes.mu.Unlock()
-	notes.removed++
-	s.table.remove(k)
-	s.mirror.removeFormer(k)
-}
-
-// shadow has a token compared, unless too many wait for it.
-func (m *Mirror) shadow(t Token) {
-	select {
-	case m.shadowed <- t:
-	default:
-	}
-}
-
-// compare compares what the mirror says with what Redis says.
-func (m *Mirror) compare(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case t := <-m.shadowed:
-			m.compareOne(ctx, t)
-		}
-	}
-}
-
-func (m *Mirror) compareOne(ctx context.Context, t Token) {
-	g := m.glance(&t)
-	now := m.opts.Now()
-	said, known := g.Verdict(now)
-	if !known || g.view == nil {
-		return
-	}
-	answer := m.Redis.Check(ctx, t)
-	if answer != nil && !errors.Is(answer, ErrRevoked) {
-		return
-	}
-	m.counters.shadowChecks.Add(1)
-	if (said == nil) != (answer == nil) {
-		m.counters.disagreed(elapsed(g.view.since, now))
-	}
-}
-
-// mirrorKeyFor is the key of an entry.
-func mirrorKeyFor(e Entry) mirrorKey {
-	if e.Digest != "" {
-		key, _ := mirrorKeyOf(e.member()) // which was in a key
-		return key
-	}
-	return mirrorKey{e.Scope, rawDigest(sha256.Sum256([]byte(e.Issuer)), e.ID)}
 }

@@ -27,7 +27,7 @@ const (
 
 // mirrorShard is one part of a table. Its writers hold mu.
 type mirrorShard struct {
-	array atomic.Pointer[mirrorArray] // nil: there was never an entry
+	array *atomic.Pointer[mirrorArray] // to nil: there was never an entry
 
 	mu       sync.Mutex
 	used     atomic.Int64 // slots, with those of entries that are gone
@@ -194,7 +194,7 @@ func (s *mirrorShard) copy(t *mirrorTable, old *mirrorArray, slots, side int, no
 			continue
 		}
 		key := old.key(slot)
-		to, _ := a.find(key, t.place(key))
+		to, _ := a.find(key, placing.place(key))
 		s.write(a, to, old.scope(slot), h, now)
 		a.setKey(to, key)
 		s.used.Add(1)

@@ -1,8 +1,6 @@
 package denylist
 
 import (
-	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"iter"
 	"math"
@@ -65,12 +63,11 @@ func (h mirrorHit) denies(login, now int64) bool {
 // that was not put, but for two whose 128 bits are the same, and never misses
 // one that was.
 type mirrorTable struct {
-	mask   [len(scopeNames)][2]uint64 // what tells the scopes' digests apart
-	secret [4]uint64                  // where entries are placed
-	max    int64                      // bytes; 0: no limit
-	now    func() time.Time
-	scopes atomic.Uint32 // the scopeSet of what was ever put: there is nothing of others
+	scopes atomic.Uint32                             // the scopeSet of what was ever put: there is nothing of others
+	arrays [mirrorShards]atomic.Pointer[mirrorArray] // of the shards: apart from what writers write
 
+	max     int64 // bytes; 0: no limit
+	now     func() time.Time
 	shards  [mirrorShards]mirrorShard
 	entries atomic.Int64
 	size    atomic.Int64
@@ -82,68 +79,24 @@ type mirrorTable struct {
 // has expired by it is forgotten.
 func newMirrorTable(maxBytes int64, now func() time.Time) *mirrorTable {
 	t := &mirrorTable{max: maxBytes, now: now}
-	for s := range t.mask {
-		t.mask[s] = [2]uint64{randomWord(), randomWord()}
-	}
-	for i := range t.secret {
-		t.secret[i] = randomWord()
-	}
 	for i := range t.shards {
+		t.shards[i].array = &t.arrays[i]
 		t.shards[i].phase = float64(i) / mirrorShards
 	}
 	t.size.Store(int64(reflect.TypeFor[mirrorTable]().Size()))
 	return t
 }
 
-// randomWord is random to everybody: crypto/rand does not fail.
-func randomWord() uint64 {
-	var b [8]byte
-	_, _ = rand.Read(b[:])
-	return binary.LittleEndian.Uint64(b[:])
-}
-
-// slotKey is a key as slots hold it. A first word of zero is an empty slot, so
-// no key has it: the masks are random, and one key in 2⁶⁴ gives up a bit.
-type slotKey struct{ a, b uint64 }
-
-func (t *mirrorTable) slotKey(k mirrorKey) slotKey {
-	return t.slotKeyOf(k.scope, &k.digest)
-}
-
-func (t *mirrorTable) slotKeyOf(s Scope, digest *[rawDigestLen]byte) slotKey {
-	mask := &t.mask[s]
-	return slotKey{
-		a: max(binary.LittleEndian.Uint64(digest[:8])^mask[0], 1),
-		b: binary.LittleEndian.Uint64(digest[8:]) ^ mask[1],
-	}
-}
-
-// key is the inverse of slotKey.
-func (t *mirrorTable) key(s Scope, k slotKey) mirrorKey {
-	key := mirrorKey{scope: s}
-	binary.LittleEndian.PutUint64(key.digest[:8], k.a^t.mask[s][0])
-	binary.LittleEndian.PutUint64(key.digest[8:], k.b^t.mask[s][1])
-	return key
-}
-
-// place spreads keys over shards (low bits) and slots (high bits). Digests are
-// SHA-256's, but whoever may choose ids can search for any that he likes: only
-// the secret keeps him from filling one place. Two rounds of multiplication
-// cost a quarter of SipHash, and of what hash/maphash costs here a tenth.
-func (t *mirrorTable) place(k slotKey) uint64 {
-	hi, lo := bits.Mul64(k.a^t.secret[0], k.b^t.secret[1])
-	hi, lo = bits.Mul64(hi^t.secret[2], lo^t.secret[3])
-	return hi ^ lo
-}
-
 func (t *mirrorTable) shard(place uint64) *mirrorShard { return &t.shards[place%mirrorShards] }
+
+func (t *mirrorTable) array(place uint64) *mirrorArray { return t.arrays[place%mirrorShards].Load() }
 
 // look finds an entry, expired ones too until they are purged. It neither
 // locks nor allocates nor reads a clock.
 func (t *mirrorTable) look(k mirrorKey) mirrorHit {
-	key := t.slotKey(k)
-	place := t.place(key)
-	a := t.shard(place).array.Load()
+	key := placing.slotKey(k.scope, &k.digest)
+	place := placing.place(key)
+	a := t.array(place)
 	if a == nil {
 		return mirrorHit{}
 	}
@@ -157,18 +110,21 @@ func (t *mirrorTable) look(k mirrorKey) mirrorHit {
 // lacks reports whether look would find nothing in any of the scopes: the path
 // of every check that allows. The first word of each search is on its way from
 // memory before any is compared: they are waited for together.
-func (t *mirrorTable) lacks(names *digests, scopes scopeSet) bool {
+func (t *mirrorTable) lacks(p *Prepared) bool {
 	var searches [ScopeIssuer]search
 	n := 0
-	for left := uint32(scopes) & t.scopes.Load(); left != 0; left &= left - 1 {
-		s := Scope(bits.TrailingZeros32(left))
-		key := t.slotKeyOf(s, &names[s])
-		place := t.place(key)
-		if a := t.shard(place).array.Load(); a != nil {
-			line := a.line(place)
-			searches[n] = search{array: a, key: key, line: line, first: atomic.LoadUint64(&a.words[line*lineWords])}
-			n++
+	for left := t.scopes.Load(); left != 0; left &= left - 1 {
+		at := p.spot(Scope(bits.TrailingZeros32(left)))
+		place := at.place.Load()
+		a := t.array(place)
+		if a == nil {
+			continue
 		}
+		s := &searches[n%len(searches)]
+		s.array, s.word = a, at.word.Load()
+		s.line = a.line(place)
+		s.first = atomic.LoadUint64(&a.words[s.line*lineWords])
+		n++
 	}
 	for i := range searches[:n] {
 		if !searches[i].ends() {
@@ -225,8 +181,8 @@ func (t *mirrorTable) remove(k mirrorKey) {
 
 // change replaces an entry by what with makes of it.
 func (t *mirrorTable) change(k mirrorKey, with func(mirrorHit) mirrorHit) error {
-	key := t.slotKey(k)
-	place := t.place(key)
+	key := placing.slotKey(k.scope, &k.digest)
+	place := placing.place(key)
 	s := t.shard(place)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -275,10 +231,10 @@ func (t *mirrorTable) reserve(bytes int64) bool {
 func (t *mirrorTable) all() iter.Seq2[mirrorKey, mirrorHit] {
 	return func(yield func(mirrorKey, mirrorHit) bool) {
 		for i := range t.shards {
-			a := t.shards[i].array.Load()
+			a := t.arrays[i].Load()
 			for slot, h := range a.all() {
 				// What is not stored yet has no first word.
-				if key := a.key(slot); key.a != 0 && !yield(t.key(a.scope(slot), key), h) {
+				if key := a.key(slot); key.a != 0 && !yield(placing.key(a.scope(slot), key), h) {
 					return
 				}
 			}

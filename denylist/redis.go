@@ -37,7 +37,8 @@ const (
 // Redis is a store for a fleet, kept as docs/redis-schema.md says. It is safe
 // for concurrent use. Checks that run at once share round trips, in a goroutine
 // that lives as long as one of them waits; the client's hooks are called there
-// with a context that is none of theirs. It starts no other.
+// with a context that is none of theirs, and one that panics there fails those
+// checks with ErrUnavailable. It starts no other.
 //
 // With 16 partitions an exchange and the entries that it denies are written in
 // two steps, healed by a retry; an entry that denies the very token that is

@@ -104,16 +104,15 @@ func (r *Redis) look(ctx context.Context, at marks, wait time.Duration, block bo
 // seen are the replies of one partition.
 func (r *Redis) seen(ctx context.Context, meta *redis.MapStringStringCmd, last *redis.XMessageSliceCmd, next *redis.XStreamSliceCmd) look {
 	l := look{last: last.Val()}
-	l.meta, l.err = r.metaOf(meta)
+	var err error
+	l.meta, err = r.metaOf(meta)
 	if streams := next.Val(); len(streams) == 1 {
 		l.next = streams[0].Messages
 	}
-	l.err = errors.Join(l.err, last.Err())
-	if !errors.Is(next.Err(), redis.Nil) { // nil: nothing is new
-		l.err = errors.Join(l.err, next.Err())
-	}
-	if l.err != nil {
-		l.err = because(ctx, l.err)
+	for _, err := range []error{err, last.Err(), next.Err()} {
+		if err != nil && !errors.Is(err, redis.Nil) { // nil: nothing is new
+			l.err = errors.Join(l.err, because(ctx, err))
+		}
 	}
 	return l
 }

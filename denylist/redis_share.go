@@ -3,6 +3,8 @@ package denylist
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"runtime"
 	"slices"
 	"sync"
@@ -55,6 +57,10 @@ func newFlights(r *Redis) []*flights {
 	}
 	return all
 }
+
+// errPanic: the client, or a hook of it, panicked where checks share a round
+// trip. A check that goes alone panics like any other call of the client.
+var errPanic = errors.New("redis client panicked")
 
 // flight is one command with the questions of many. Whoever leaves early
 // leaves its question behind: nothing of a flight is ever used again.
@@ -137,12 +143,24 @@ func (s *flights) takeOff(now int64) int {
 // leads.
 func (s *flights) fly(number int) {
 	for f := s.next(number); f != nil; f = s.next(number) {
-		s.ask(f)
-		close(f.landed)
+		s.carry(f)
 		// Those who got their answers ask again before the next takes off, so
 		// that they need not wait for the one after it: a third less of Redis.
 		runtime.Gosched()
 	}
+}
+
+// carry has a flight asked and lands it, whatever becomes of it. What a hook of
+// the client's owner panics with is an error of all who are aboard: none of
+// them could recover from it here, where it would end the process.
+func (s *flights) carry(f *flight) {
+	defer close(f.landed)
+	defer func() {
+		if cause := recover(); cause != nil {
+			f.values, f.err = nil, fmt.Errorf("%w: %.200v", errPanic, cause)
+		}
+	}()
+	s.ask(f)
 }
 
 // next is the flight that takes off; nil: none.

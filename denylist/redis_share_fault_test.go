@@ -226,3 +226,37 @@ func TestShare_OnePartitionFails(t *testing.T) {
 	all.Wait()
 	r.landed(t)
 }
+
+// TestShare_HookPanics: a hook that panics where a round trip is shared is an
+// error of those who share it; nobody hangs, and the next are answered.
+func TestShare_HookPanics(t *testing.T) {
+	t.Parallel()
+	for name, probed := range map[string]bool{"in a command": false, "in a pipeline": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, _, w := crowd(t, RedisOptions{})
+			_, err := r.Revoke(t.Context(), SessionEntry(testIssuer, "dead", time.Time{}))
+			require.NoError(t, err)
+			for range 3 * maxAloft {
+				if probed {
+					r.authority.doubted(0)
+				}
+				w.close(func(redis.Cmder) error { panic("the hook's own fault") })
+				var all sync.WaitGroup
+				for i := range 20 {
+					all.Go(func() {
+						err := r.Check(t.Context(), tokenOf(fmt.Sprint(i)))
+						assert.ErrorIs(t, err, errPanic)
+						assert.ErrorIs(t, err, ErrUnavailable)
+						assert.ErrorContains(t, err, "the hook's own fault")
+					})
+				}
+				all.Wait()
+				w.close(func(redis.Cmder) error { return nil })
+				assert.NoError(t, r.Check(t.Context(), tokenOf("live")))
+				assert.ErrorIs(t, r.Check(t.Context(), tokenOf("dead")), ErrRevoked)
+			}
+			r.landed(t)
+		})
+	}
+}

@@ -35,23 +35,20 @@ type Token struct {
 	// Rotation is the number of exchanges since login. Only Spend reads it.
 	Rotation int64
 
-	prepared *tokenDigests // nil: nobody has prepared it
+	prepared *Prepared // nil: nobody has prepared it
 }
 
 // Prepared returns t with what stores compute of its ids: a copy that is
-// checked often, as one kept in a cache is, costs no hashing each time. Its
-// fields may be changed all the same; it is then an unprepared token. Two
-// prepared tokens are not == unless one is a copy of the other.
-func (t Token) Prepared() Token { return t.PreparedLike(Token{}) }
-
-// PreparedLike is Prepared. If like is a prepared token of the same issuer,
-// whatever its other ids, it costs less: what tokens of an issuer have in
-// common they then share.
-func (t Token) PreparedLike(like Token) Token {
-	if t.validate() == nil && !t.prepared.of(&t) {
-		t.prepared = newTokenDigests(&t, like.prepared)
+// checked often costs no hashing each time. Its fields may be changed all the
+// same; it is then an unprepared token. Two prepared tokens are not == unless
+// one is a copy of the other.
+func (t Token) Prepared() Token {
+	if t.prepared.of(&t) {
+		return t
 	}
-	return t
+	var p Prepared
+	p.Set(t, t.prepared)
+	return p.token
 }
 
 // String shows the ids, for logs and tests.

@@ -1,53 +1,10 @@
 package denylist
 
-import (
-	"crypto/sha256"
-	"sync/atomic"
-)
+import "crypto/sha256"
 
 // digests are those of a token's ids, by the scope of the entries that they
 // name. An id that the token does not have has none: zeros.
 type digests [ScopeIssuer + 1][rawDigestLen]byte
-
-// tokenDigests are the digests of a token, and the ids that they are of:
-// whoever uses them compares. They never change, so that any number of copies
-// of a token share them.
-type tokenDigests struct {
-	issuer *issuerDigests
-	ids    [ScopeIssuer]string
-	digests
-	kept atomic.Pointer[keptPlaces] // for the store that asked last
-}
-
-// issuerDigests are what all tokens of an issuer share.
-type issuerDigests struct {
-	name string
-	sum  [sha256.Size]byte
-	own  [rawDigestLen]byte // of its entry
-}
-
-func newIssuerDigests(name string) *issuerDigests {
-	sum := sha256.Sum256([]byte(name))
-	return &issuerDigests{name: name, sum: sum, own: rawDigest(sum, "")}
-}
-
-// keptPlaces are the places of a token in one store.
-type keptPlaces struct {
-	store  *atomic.Pointer[issuerKeys] // which has one of its own: see keys
-	places []place
-}
-
-// newTokenDigests are those of t, whose issuer like may have too.
-func newTokenDigests(t *Token, like *tokenDigests) *tokenDigests {
-	d := &tokenDigests{ids: t.ids()}
-	if like != nil && like.issuer.name == t.Issuer {
-		d.issuer = like.issuer
-	} else {
-		d.issuer = newIssuerDigests(t.Issuer)
-	}
-	d.digests = digestsOf(d.ids, d.issuer.sum, d.issuer.own)
-	return d
-}
 
 // digestsOf are the digests of ids under an issuer, whose own is given.
 func digestsOf(ids [ScopeIssuer]string, issuer [sha256.Size]byte, own [rawDigestLen]byte) digests {
@@ -60,13 +17,6 @@ func digestsOf(ids [ScopeIssuer]string, issuer [sha256.Size]byte, own [rawDigest
 	return all
 }
 
-// of reports whether d are the digests of t. Strings in the same memory are
-// compared as quickly as pointers.
-func (d *tokenDigests) of(t *Token) bool {
-	return d != nil && d.issuer.name == t.Issuer &&
-		d.ids[ScopeToken] == t.ID && d.ids[ScopeSession] == t.Session && d.ids[ScopeSubject] == t.Subject
-}
-
 // ids are t's own, by the scope of the entries that name them.
 func (t Token) ids() [ScopeIssuer]string {
 	return [...]string{ScopeToken: t.ID, ScopeSession: t.Session, ScopeSubject: t.Subject}
@@ -76,7 +26,7 @@ func (t Token) ids() [ScopeIssuer]string {
 // issuer's.
 func (t Token) digests(k keys) digests {
 	if t.prepared.of(&t) {
-		return t.prepared.digests
+		return t.prepared.all()
 	}
 	issuer := k.issuer(t.Issuer)
 	return digestsOf(t.ids(), issuer.sum, issuer.raw)

@@ -30,8 +30,8 @@ func TestPrepared_SamePlaces(t *testing.T) {
 		"another login":     func(t *Token) { t.Login = t.ExpiresAt },
 		"prepared again":    func(t *Token) { *t = t.Prepared() },
 		"changed and again": func(t *Token) { t.ID = "y"; *t = t.Prepared() },
-		"like another":      func(t *Token) { *t = Token{Issuer: t.Issuer, ID: "y"}.PreparedLike(*t) },
-		"like a stranger":   func(t *Token) { *t = Token{Issuer: "x", ID: "y", Session: "z"}.PreparedLike(*t) },
+		"like another":      func(t *Token) { *t = preparedLike(Token{Issuer: t.Issuer, ID: "y"}, t.prepared) },
+		"like a stranger":   func(t *Token) { *t = preparedLike(Token{Issuer: "x", ID: "y", Session: "z"}, t.prepared) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -48,6 +48,12 @@ func TestPrepared_SamePlaces(t *testing.T) {
 			}
 		})
 	}
+}
+
+func preparedLike(t Token, like *Prepared) Token {
+	var p Prepared
+	p.Set(t, like)
+	return p.Token()
 }
 
 // TestPrepared_Digests: the digests are those that keys are made of.

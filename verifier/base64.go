@@ -4,54 +4,62 @@ import "encoding/binary"
 
 const base64URL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
-// notBase64 marks the bytes outside the alphabet: a sextet has six bits.
-const notBase64 = 0xff
+// notBase64 marks the bytes outside the alphabet: four sextets have 24 bits.
+const notBase64 = 1 << 24
 
-// sextets is what each byte stands for. It is never written to.
-var sextets = func() (table [256]byte) {
-	for i := range table {
-		table[i] = notBase64
-	}
-	for i := range len(base64URL) {
-		table[base64URL[i]] = byte(i)
+// sextets is what each byte stands for as the first to the fourth of four, in
+// its place. It is never written to.
+var sextets = func() (table [4][256]uint32) {
+	for place := range table {
+		for i := range table[place] {
+			table[place][i] = notBase64
+		}
+		for i := range len(base64URL) {
+			table[place][base64URL[i]] = uint32(i) << (18 - 6*place)
+		}
 	}
 	return table
 }()
 
+// sextetsOf is what four bytes stand for.
+func sextetsOf(s string) uint32 {
+	_ = s[3]
+	return sextets[0][s[0]] | sextets[1][s[1]] | sextets[2][s[2]] | sextets[3][s[3]]
+}
+
 // appendBase64 decodes src, base64url without padding (RFC 7515 section 2),
-// onto dst, of whose capacity it may overwrite all. It reports false for any other byte, for a length that nothing
-// encodes to, and for trailing bits that are not zero: one sequence of bytes
-// has one spelling. encoding/base64 would skip CR and LF, even when strict.
+// onto dst, of whose capacity it may overwrite all. It reports false for any
+// other byte, for a length that nothing encodes to, and for trailing bits that
+// are not zero: one sequence of bytes has one spelling. encoding/base64 would
+// skip CR and LF, even when strict.
 func appendBase64(dst []byte, src string) ([]byte, bool) {
-	n := len(dst)
-	for whole := dst[:cap(dst)]; len(src) >= 8 && len(whole)-n >= 8; src, n = src[8:], n+6 {
-		a, b, c, d := sextets[src[0]], sextets[src[1]], sextets[src[2]], sextets[src[3]]
-		e, f, g, h := sextets[src[4]], sextets[src[5]], sextets[src[6]], sextets[src[7]]
-		if a|b|c|d|e|f|g|h == notBase64 {
-			return dst[:n], false
-		}
+	room, n, bad := dst[len(dst):cap(dst)], 0, uint32(0)
+	for len(src) >= 8 && len(room)-n >= 8 {
+		a, b := sextetsOf(src), sextetsOf(src[4:])
+		bad |= a | b
 		// Two bytes too many, which the next ones replace.
-		binary.BigEndian.PutUint64(whole[n:], uint64(a)<<58|uint64(b)<<52|uint64(c)<<46|uint64(d)<<40|
-			uint64(e)<<34|uint64(f)<<28|uint64(g)<<22|uint64(h)<<16)
+		binary.BigEndian.PutUint64(room[n:], uint64(a)<<40|uint64(b)<<16)
+		src, n = src[8:], n+6
 	}
-	dst = dst[:n]
+	dst = dst[:len(dst)+n]
 	for ; len(src) >= 4; src = src[4:] {
-		a, b, c, d := sextets[src[0]], sextets[src[1]], sextets[src[2]], sextets[src[3]]
-		if a|b|c|d == notBase64 {
-			return dst, false
-		}
-		dst = append(dst, a<<2|b>>4, b<<4|c>>2, c<<6|d)
+		a := sextetsOf(src)
+		bad |= a
+		dst = append(dst, byte(a>>16), byte(a>>8), byte(a))
 	}
+	last := uint32(0)
+	for place := range len(src) {
+		last |= sextets[place][src[place]]
+	}
+	bad |= last
 	switch len(src) {
-	case 0:
-		return dst, true
-	case 2:
-		a, b := sextets[src[0]], sextets[src[1]]
-		return append(dst, a<<2|b>>4), a|b != notBase64 && b&0x0f == 0
-	case 3:
-		a, b, c := sextets[src[0]], sextets[src[1]], sextets[src[2]]
-		return append(dst, a<<2|b>>4, b<<4|c>>2), a|b|c != notBase64 && c&0x03 == 0
-	default:
+	case 1:
 		return dst, false
+	case 2:
+		return append(dst, byte(last>>16)), bad < notBase64 && last&0xffff == 0
+	case 3:
+		return append(dst, byte(last>>16), byte(last>>8)), bad < notBase64 && last&0xff == 0
+	default:
+		return dst, bad < notBase64
 	}
 }

@@ -20,7 +20,7 @@ type CacheStats struct {
 	Bytes     int64 // that the entries keep alive
 }
 
-// cache holds tokens that were verified, and never a verdict: see proof. Who
+// cache holds tokens that were verified, and never a verdict: see sight. Who
 // looks for one takes no lock and allocates nothing. It starts no goroutine.
 //
 // Where a token is kept is a matter of a keyed hash, so that nobody can choose
@@ -29,6 +29,12 @@ type CacheStats struct {
 // does: a client with a thousand tokens cannot drive out those that everybody
 // uses.
 type cache struct {
+	// What is written to shares no cache line with what every look-up reads.
+	stripes [cacheStripes]stripe
+	bytes   atomic.Int64
+	sweep   atomic.Uint64 // the bucket that makes room next
+	_       [48]byte
+
 	secret   [4]uint64 // where tokens are kept
 	maxBytes int64
 	now      func() time.Time
@@ -36,10 +42,6 @@ type cache struct {
 
 	buckets []bucket
 	ghosts  []ghosts // of the buckets, under their locks
-	stripes [cacheStripes]stripe
-
-	bytes atomic.Int64
-	sweep atomic.Uint64 // the bucket that makes room next
 }
 
 // cacheStripes share the locks and counters of the buckets.
@@ -127,10 +129,10 @@ func (c *cache) hit(s *sight) {
 }
 
 // put keeps a token that was verified and accepted.
-func (c *cache) put(hash uint64, raw string, p proof) {
-	s := &sight{hash: hash, raw: strings.Clone(raw), proof: p}
-	if p.generation != nil {
-		s.verified.Store(p.generation)
+func (c *cache) put(hash uint64, raw string, s *sight) {
+	s.hash, s.raw = hash, strings.Clone(raw)
+	if s.generation != nil {
+		s.verified.Store(s.generation)
 	}
 	s.size = s.cost()
 	if !c.reserve(s.size) {

@@ -3,6 +3,7 @@ package verifier
 import (
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -21,9 +22,9 @@ func (c *cache) see(raw string, expires time.Time) (hit bool) {
 		c.hit(s)
 		return true
 	}
-	said := &claims{}
-	said.token.ExpiresAt = expires
-	c.put(hash, raw, proof{claims: said, text: len(raw)})
+	s := &sight{text: len(raw)}
+	s.claims.token.ExpiresAt = expires
+	c.put(hash, raw, s)
 	return false
 }
 
@@ -218,4 +219,14 @@ func TestCache_AllAreHitAllTheTime(t *testing.T) {
 	c.see(raw, testNow.Add(time.Hour))
 	assert.NotNil(t, c.find(c.hash(raw), raw))
 	checkCache(t, c, bucketWays)
+}
+
+// TestSight_Lines: what every hit reads lies in two cache lines.
+func TestSight_Lines(t *testing.T) {
+	t.Parallel()
+	const line = 64
+	s := new(sight)
+	at := func(field any) uintptr { return reflect.ValueOf(field).Pointer() }
+	assert.Zero(t, at(&s.token)%line, "token")
+	assert.Equal(t, at(&s.hash)/line, at(&s.valid.last)/line, "from hash to valid.last")
 }

@@ -17,7 +17,7 @@ const (
 	// minCacheBytes is room for a token of any size.
 	minCacheBytes = 64 << 10
 	// digestBytes is what a store may keep beside a prepared token.
-	digestBytes = 640
+	digestBytes = 448
 )
 
 // completeCache checks the cache's options and puts the defaults in: each size
@@ -69,6 +69,5 @@ func memory() int64 {
 func (s *sight) cost() int64 {
 	t := &s.claims.token
 	n := len(s.raw) + s.text + digestBytes + len(s.kid) + len(t.ID) + len(t.Session) + len(t.Subject) + len(s.claims.clientID)
-	fixed := reflect.TypeFor[sight]().Size() + reflect.TypeFor[claims]().Size()
-	return int64(n) + int64(fixed)
+	return int64(n) + int64(reflect.TypeFor[sight]().Size())
 }

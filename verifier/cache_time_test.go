@@ -156,7 +156,7 @@ func (g *glancing) Check(context.Context, denylist.Token) error {
 	return denylist.ErrRevoked
 }
 
-func (g *glancing) Glance(denylist.Token) denylist.Glance {
+func (g *glancing) GlancePrepared(*denylist.Prepared) denylist.Glance {
 	g.note("glance")
 	return denylist.Glance{}
 }

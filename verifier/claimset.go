@@ -21,10 +21,10 @@ const maxAudiences = 64
 // that are optional have the type that their definition gives them or are
 // refused: a reader that skips what it cannot read would take a token for
 // less, or more, than its issuer meant.
-func (i *issuer) claimSet(p *parts, key Key) (*claims, error) {
-	c := &claims{payload: p.payload, typ: i.types[i.typeOf(p)], keyID: key.ID()}
+func (i *issuer) claimSet(c *claims, p *parts, key Key) error {
+	c.payload, c.typ, c.keyID = p.payload, i.types[i.typeOf(p)], key.ID()
 	if err := i.own.read(p); err != nil {
-		return nil, err
+		return err
 	}
 	t := typing{claims: &p.claims}
 
@@ -44,12 +44,12 @@ func (i *issuer) claimSet(p *parts, key Key) (*claims, error) {
 	c.scope = t.scope()
 
 	if t.err != nil {
-		return nil, t.err
+		return t.err
 	}
 	if c.token.ID == "" {
 		c.token.ID = fingerprint(p.payload)
 	}
-	return c, i.judge(c)
+	return i.judge(c)
 }
 
 // fingerprint stands in for the jti of a token without one (R3). It is of the
@@ -116,6 +116,9 @@ func (t *typing) id(at int, name string, must bool) string {
 
 // hasControl reports whether s has a control character. Most ids are ASCII.
 func hasControl(s string) bool {
+	for len(s) >= 8 && isPrintable(word(s)) {
+		s = s[8:]
+	}
 	for i := range len(s) {
 		switch c := s[i]; {
 		case c < ' ' || c == 0x7f:
@@ -125,6 +128,12 @@ func hasControl(s string) bool {
 		}
 	}
 	return false
+}
+
+// isPrintable reports whether eight bytes are ASCII and no control characters:
+// of the others, one of the two makes the top bit of the first.
+func isPrintable(w uint64) bool {
+	return ((w-' '*everyByte)|(w+everyByte))&everyTop == 0
 }
 
 // integer reads a number that is not negative and has no fraction.

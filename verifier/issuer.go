@@ -55,7 +55,7 @@ type issuer struct {
 	maxLifetime time.Duration
 	sessionLife time.Duration
 	fingerprint bool
-	sample      denylist.Token // a prepared one: see PreparedLike
+	sample      *denylist.Prepared // whose digest of the issuer all its tokens share
 }
 
 const (
@@ -94,8 +94,9 @@ func newIssuer(from Issuer) (*issuer, error) {
 		own:         own,
 		maxLifetime: from.MaxLifetime,
 		fingerprint: from.InsecureIDFingerprint,
-		sample:      denylist.Token{Issuer: from.Name, ID: "sample"}.Prepared(),
+		sample:      new(denylist.Prepared),
 	}
+	i.sample.Set(denylist.Token{Issuer: from.Name, ID: "sample"}, nil)
 	if fixed {
 		i.keys = slices.Clone(keys)
 	}

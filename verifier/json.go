@@ -285,9 +285,10 @@ func (s *scanner) number() error {
 
 // digits takes digits and reports whether there was one.
 func (s *scanner) digits() bool {
-	start := s.pos
-	for isDigit(s.peek()) {
-		s.pos++
+	start, i := s.pos, s.pos
+	for i < len(s.text) && isDigit(s.text[i]) {
+		i++
 	}
-	return s.pos > start
+	s.pos = i
+	return i > start
 }

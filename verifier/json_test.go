@@ -216,7 +216,8 @@ func looksRegistered(name string) bool {
 // Our decoder accepts exactly what encoding/base64 accepts when it is strict
 // and sees no line breaks.
 func FuzzAppendBase64(f *testing.F) {
-	for _, seed := range []string{"", "A", "AA", "AB", "AAA", "AAB", "AAAA", "AA==", "AA\r\n", "-_-_", "+/+/", "AAAAé"} {
+	for _, seed := range []string{"", "A", "AA", "AB", "AAA", "AAB", "AAAA", "AA==", "AA\r\n", "-_-_", "+/+/", "AAAAé",
+		base64URL, base64URL + "AB", base64URL + "AAB", base64URL + "A", base64URL + "=" + base64URL, "AAAAAAA\xff" + base64URL} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -228,4 +229,19 @@ func FuzzAppendBase64(f *testing.F) {
 			require.Equal(t, "before"+string(want), string(got))
 		}
 	})
+}
+
+// A byte that is not of the alphabet is seen at every place, whichever it is.
+func TestAppendBase64_EveryByte(t *testing.T) {
+	t.Parallel()
+	for b := range 256 {
+		for at := range 23 {
+			text := []byte(strings.Repeat("A", 23))
+			text[at] = byte(b)
+			_, ok := appendBase64(make([]byte, 0, 64), string(text))
+			sextet := strings.IndexByte(base64URL, byte(b))
+			want := sextet >= 0 && (at < 22 || sextet&3 == 0) // the last two bits stand for nothing
+			assert.Equal(t, want, ok, "byte %#x at %d", b, at)
+		}
+	}
 }

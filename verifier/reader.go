@@ -18,6 +18,7 @@ type room struct {
 
 	last    header // of the genuine token that was here last
 	lastRaw string // as it stands in the token
+	known   bool   // the token in the room has the same
 }
 
 // parts are a token that has been read strictly: well-formed all through, and
@@ -45,8 +46,11 @@ const maxLastHeader = 256
 // remember keeps the header of a token that turned out to be genuine: all tokens
 // of an issuer's key have the same one, and it need not be read again.
 func (in *room) remember(raw string) {
+	if in.known {
+		return
+	}
 	text := raw[:strings.IndexByte(raw, '.')]
-	if text == in.lastRaw || len(text) > maxLastHeader {
+	if len(text) > maxLastHeader {
 		return
 	}
 	in.lastRaw = strings.Clone(text)
@@ -86,9 +90,9 @@ func (in *room) readSigned(raw string) error {
 	if dot1 == dot2 {
 		return malformed("not three segments")
 	}
-	known := dot1 > 0 && raw[:dot1] == in.lastRaw
+	in.known = dot1 > 0 && raw[:dot1] == in.lastRaw
 	head, ok1 := in.decoded[:0], true
-	if !known {
+	if !in.known {
 		head, ok1 = appendBase64(head, raw[:dot1])
 	}
 	both, ok2 := appendBase64(head, raw[dot1+1:dot2])
@@ -101,7 +105,7 @@ func (in *room) readSigned(raw string) error {
 
 	text := string(both)
 	in.payload, in.size = text[len(head):], len(text)
-	if known {
+	if in.known {
 		in.header = in.last
 		return nil
 	}

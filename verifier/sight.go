@@ -7,30 +7,33 @@ import (
 	"github.com/rescindhq/rescind/denylist"
 )
 
-// proof is what stays true of a genuine token whenever it is seen: what it says
-// and which key said so. What time and the denylist make of it is not in here,
-// and is never kept.
-type proof struct {
-	claims *claims
-	issuer *issuer
-	valid  span
+// sight is a token that was found genuine: what stays true of it whenever it is
+// seen, what it says and which key said so. What time and the denylist make of
+// it is not in here, and is never kept. The cache shares it: many read it at
+// once, so that only its atomics are written to then.
+//
+// It is one piece of memory. What every hit reads of it are two cache lines, with
+// the eight bytes that the allocator puts before it: the first of token, and
+// that from hash to the first half of valid.
+type sight struct {
+	_ [16]byte
 
 	key        Key
 	kid        string      // as the token has it: it may be none
 	generation *Generation // of the issuer's keys, read before the key was
 	text       int         // bytes of memory that the claims keep alive
-}
 
-// sight is a token that was verified, as the cache holds it: read by many at
-// once, so that only its atomics are ever written. What every hit reads stands
-// first, in two cache lines.
-type sight struct {
-	raw      string // a copy of the token: a caller's may be a part of something large
+	token denylist.Prepared
+	size  int64 // bytes that it keeps alive
+
 	hash     uint64
+	raw      string                     // a copy of the token: a caller's may be a part of something large
 	verified atomic.Pointer[Generation] // the last in which the key was found unchanged
 	visits   atomic.Uint32              // hits, until they are enough to tell
-	proof
-	size int64 // bytes that it keeps alive
+	issuer   *issuer
+	valid    span
+
+	claims claims
 }
 
 // holds reports whether the key that verified the token is still the one that
@@ -50,28 +53,37 @@ func (s *sight) holds(ctx context.Context) (holds, gone bool) {
 }
 
 // Glancer is a Denylist that answers most checks without I/O: denylist.Mirror
-// is one. Its answer is completed with the verifier's own reading of the clock.
+// is one, and so is what embeds it. Its answer is completed with the verifier's
+// own reading of the clock.
+//
+// A Denylist is one by this method alone: any other, though it wraps a mirror,
+// is asked by Check each time. Who writes a wrapper lets the compiler see to it:
+//
+//	var _ verifier.Glancer = (*wrapper)(nil)
 type Glancer interface {
 	Denylist
-	Glance(t denylist.Token) denylist.Glance
+	// GlancePrepared does no I/O. The clock is read once it has returned.
+	GlancePrepared(t *denylist.Prepared) denylist.Glance
 }
+
+var _ Glancer = (*denylist.Mirror)(nil)
 
 // judge is the part of a verdict that is worth nothing a moment later: whether
 // the token is in time and nothing denies it. An expired token is expired,
 // whatever else it is, and nobody is asked about it (R1). told is false where
 // that is no answer, because keys, if not nil, are over.
-func (v *Verifier) judge(ctx context.Context, p *proof, keys *Generation) (told bool, err error) {
+func (v *Verifier) judge(ctx context.Context, s *sight, keys *Generation) (told bool, err error) {
 	var glance denylist.Glance
 	if v.glancer != nil {
 		// Before the clock: a process that is suspended between the two must
 		// find the mirror too old, and not the clock too early.
-		glance = v.glancer.Glance(p.claims.token)
+		glance = v.glancer.GlancePrepared(&s.token)
 	}
 	now := v.opts.Now()
 	if keys != nil && keys.over(now) {
 		return false, nil
 	}
-	if err := p.valid.at(now); err != nil {
+	if err := s.valid.at(now); err != nil {
 		return true, err
 	}
 	if v.glancer != nil {
@@ -79,7 +91,7 @@ func (v *Verifier) judge(ctx context.Context, p *proof, keys *Generation) (told 
 			return true, err
 		}
 	}
-	return true, v.ask(ctx, p)
+	return true, v.ask(ctx, s)
 }
 
 // recall is the verdict on a token that was verified before. told is false
@@ -90,13 +102,13 @@ func (v *Verifier) recall(ctx context.Context, s *sight) (told bool, err error) 
 	}
 	holds, gone := s.holds(ctx)
 	if holds {
-		if told, err = v.judge(ctx, &s.proof, s.verified.Load()); told {
+		if told, err = v.judge(ctx, s, s.verified.Load()); told {
 			return true, err
 		}
 		// A key's time is over: if not this one's, the clock is read again,
 		// since asking may have taken long.
 		if holds, gone = s.issuer.has(ctx, s.kid, s.key); holds {
-			return v.judge(ctx, &s.proof, nil)
+			return v.judge(ctx, s, nil)
 		}
 	}
 	if gone {

@@ -17,6 +17,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -47,7 +48,9 @@ type Options struct {
 	// signature is not checked again: default 32,768 tokens and 2 KiB for each.
 	// It never keeps a verdict: exp, nbf, the denylist and the issuer's keys
 	// are asked whenever a token is seen. Each size that is not given follows
-	// from the other; what cannot fit into memory is refused.
+	// from the other; what cannot fit into memory is refused. Claims that a
+	// caller holds on to keep all that the cache had of their token in memory,
+	// which is not counted any more once the cache has dropped it.
 	CacheEntries int
 	CacheBytes   int64
 	// NoCache is for verifiers that see each token once.
@@ -122,8 +125,11 @@ func (o *Options) complete() error {
 // denylist cannot tell.
 func (v *Verifier) Verify(ctx context.Context, raw string) (Claims, error) {
 	if v.cache == nil {
-		p, err := v.first(ctx, raw)
-		return Claims{p.claims}, err
+		s, err := v.first(ctx, raw)
+		if err != nil {
+			return Claims{}, err
+		}
+		return Claims{&s.claims}, nil
 	}
 	hash := v.cache.hash(raw)
 	if s := v.cache.find(hash, raw); s != nil {
@@ -131,90 +137,93 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (Claims, error) {
 		v.cache.hit(s)
 		switch {
 		case told && err == nil:
-			return Claims{s.claims}, nil
+			return Claims{&s.claims}, nil
 		case told:
 			return Claims{}, err
 		}
 	}
-	p, err := v.first(ctx, raw)
-	if err == nil {
-		v.cache.put(hash, raw, p)
+	s, err := v.first(ctx, raw)
+	if err != nil {
+		return Claims{}, err // and is seen for the first time again
 	}
-	return Claims{p.claims}, err
+	v.cache.put(hash, raw, s)
+	return Claims{&s.claims}, nil
 }
 
-// first is the verdict on a token that was not seen before. What is refused
-// comes back without claims, and is seen for the first time again.
-func (v *Verifier) first(ctx context.Context, raw string) (proof, error) {
-	p, err := v.prove(ctx, raw)
+// first is the verdict on a token that was not seen before.
+func (v *Verifier) first(ctx context.Context, raw string) (*sight, error) {
+	s, err := v.prove(ctx, raw)
 	if err != nil {
-		return proof{}, err
+		return nil, err
 	}
-	p.claims.token = p.claims.token.PreparedLike(p.issuer.sample)
-	if _, err := v.judge(ctx, &p, nil); err != nil {
-		return proof{}, err
+	s.token.Set(s.claims.token, s.issuer.sample)
+	s.claims.token = s.token.Token()
+	if _, err := v.judge(ctx, s, nil); err != nil {
+		return nil, err
 	}
-	return p, nil
+	return s, nil
 }
 
 // Authenticate is Verify without the denylist: the token is genuine, but may
 // have been revoked. For exchanges, whose Spend asks the denylist itself, and
 // for revocations. It leaves the cache alone.
 func (v *Verifier) Authenticate(ctx context.Context, raw string) (Claims, error) {
-	p, err := v.prove(ctx, raw)
+	s, err := v.prove(ctx, raw)
 	if err != nil {
 		return Claims{}, err
 	}
-	if err := p.valid.at(v.opts.Now()); err != nil {
+	if err := s.valid.at(v.opts.Now()); err != nil {
 		return Claims{}, err
 	}
-	return Claims{p.claims}, nil
+	return Claims{&s.claims}, nil
 }
 
 // Recognize is Authenticate of a token that may have expired: for revocations,
 // which only take away.
 func (v *Verifier) Recognize(ctx context.Context, raw string) (Claims, error) {
-	p, err := v.prove(ctx, raw)
-	return Claims{p.claims}, err
+	s, err := v.prove(ctx, raw)
+	if err != nil {
+		return Claims{}, err
+	}
+	return Claims{&s.claims}, nil
 }
 
 // prove finds a token genuine, whenever it is valid.
-func (v *Verifier) prove(ctx context.Context, raw string) (proof, error) {
+func (v *Verifier) prove(ctx context.Context, raw string) (*sight, error) {
 	in := v.rooms.Get().(*room)
 	defer v.rooms.Put(in)
 	defer in.clear()
 
 	token, err := in.read(raw) // size, strict reading, header
 	if err != nil {
-		return proof{}, err
+		return nil, err
 	}
 	issuer, err := v.issuerOf(token)
 	if err != nil {
-		return proof{}, err
+		return nil, err
 	}
 	keys := issuer.generation() // before the key, which may change meanwhile
 	key, err := issuer.keyOf(ctx, token)
 	if err != nil {
-		return proof{}, err
+		return nil, err
 	}
 	if err := key.verify(token.signingInput, token.signature); err != nil {
-		return proof{}, err
+		return nil, err
 	}
 	in.remember(raw)
-	c, err := issuer.claimSet(token, key)
-	if err != nil {
-		return proof{}, err
+	s := &sight{issuer: issuer, key: key, kid: token.kid, text: token.size, generation: keys}
+	if err := issuer.claimSet(&s.claims, token, key); err != nil {
+		return nil, err
 	}
-	return proof{
-		claims: c, issuer: issuer, key: key, kid: token.kid, text: token.size,
-		valid: v.opts.span(c), generation: keys,
-	}, nil
+	s.valid = v.opts.span(&s.claims)
+	return s, nil
 }
 
-// span is when a token is valid, to the nanosecond: exp, nbf and iat with the
-// leeway of a verifier.
+// span is when a token is valid: exp, nbf and iat with the leeway of a verifier.
 type span struct {
-	from time.Time
+	first, last int64 // whole seconds of Unix time in which it is, but for the last
+
+	from time.Time // to the nanosecond
 	end  time.Time // zero: it does not matter
 }
 
@@ -223,17 +232,24 @@ func (o *Options) span(c *claims) span {
 	if c.notBefore.After(c.issuedAt) {
 		s.from = c.notBefore.Add(-o.Leeway)
 	}
-	switch {
-	case o.InsecureIgnoreExpiry:
-		s.end = time.Time{}
-	case !o.ExactExpiry:
+	if !o.ExactExpiry {
 		s.end = s.end.Add(o.Leeway)
+	}
+	s.last = s.end.Unix()
+	if o.InsecureIgnoreExpiry {
+		s.end, s.last = time.Time{}, math.MaxInt64
+	}
+	if s.first = s.from.Unix(); s.from.Nanosecond() > 0 {
+		s.first++
 	}
 	return s
 }
 
 // at holds the span against the clock.
 func (s *span) at(now time.Time) error {
+	if second := now.Unix(); s.first <= second && second < s.last {
+		return nil // as nearly always
+	}
 	switch {
 	case !now.Before(s.end) && !s.end.IsZero():
 		return ErrExpired
@@ -245,8 +261,8 @@ func (s *span) at(now time.Time) error {
 
 // ask asks the denylist. Where that cannot tell, the token is refused, or by
 // InsecureFailOpen accepted; a denial that was read is one either way (R14).
-func (v *Verifier) ask(ctx context.Context, p *proof) error {
-	if err := v.list.Check(ctx, p.claims.token); err != nil {
+func (v *Verifier) ask(ctx context.Context, s *sight) error {
+	if err := v.list.Check(ctx, s.claims.token); err != nil {
 		if !v.opts.InsecureFailOpen || isAnswer(err) {
 			return err
 		}
@@ -254,7 +270,7 @@ func (v *Verifier) ask(ctx context.Context, p *proof) error {
 	}
 	// Once more, now that the answer is there: a process that was suspended
 	// before it asked may have come after the entry was forgotten (R5).
-	return p.valid.at(v.opts.Now())
+	return s.valid.at(v.opts.Now())
 }
 
 // isAnswer reports whether a denylist's error says more than that it cannot

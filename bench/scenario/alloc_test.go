@@ -42,7 +42,6 @@ func TestHarnessAllocatesNothing(t *testing.T) {
 	bytes, err := living.signed()
 	require.NoError(t, err)
 	fresh := &freshIDs{from: stream(99, "fresh", 0)}
-	key := s.redis.plainKey(living.known.ID)
 
 	bare := map[string]func() error{
 		"signature": func() error { _, err := v.Authenticate(ctx, living.raw); return err },
@@ -56,7 +55,7 @@ func TestHarnessAllocatesNothing(t *testing.T) {
 		"check-mirror":  func() error { return s.mirrored.Mirror.Check(ctx, living.known) },
 		"check-miss":    func() error { return s.redis.store.Check(ctx, living.known) },
 		"check-hit":     func() error { _ = s.redis.store.Check(ctx, dead.known); return nil },
-		"exists":        func() error { return s.redis.plain.Exists(ctx, key).Err() },
+		"exists":        func() error { return s.redis.plain.Exists(ctx, s.redis.plainKey(living.known.ID)).Err() },
 		"crypto":        func() error { room.valid(&bytes); return nil },
 		"revoke": func() error {
 			_, err := s.redis.store.Revoke(ctx, denylist.TokenEntry(issuer, fresh.next(), p.expiresAt))
@@ -75,7 +74,11 @@ func TestHarnessAllocatesNothing(t *testing.T) {
 		}
 		do, err := c.Scenario.Operation(0, 1)
 		require.NoError(t, err)
-		assert.LessOrEqual(t, allocations(t, func() error { return do(ctx) }), allocations(t, call), c.Name)
+		got := allocations(t, func() error { return do(ctx) })
+		assert.LessOrEqual(t, got, allocations(t, call), c.Name)
+		if c.Name == "verify-cached" {
+			t.Logf("allocations: %s %v", c.Name, got) // which .ci/bench reads
+		}
 	}
 }
 

@@ -39,11 +39,13 @@ func catalog() []kind {
 		verifyKind(),
 		verifyFirstKind(),
 		revokeKind(),
+		propagationKind(),
 		rotateKind(),
 		httpVerifyKind(),
 		memoryKind(),
 		naiveKind(),
 		existsKind(),
+		existsPipedKind(),
 		cryptoKind(),
 		hashKind(),
 	}

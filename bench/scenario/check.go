@@ -12,7 +12,9 @@ type nobody struct{}
 
 func (nobody) Check(context.Context, denylist.Token) error { return denylist.ErrUnavailable }
 
-// checks is the contender that asks the denylist alone about some tokens.
+// checks is the contender that asks the denylist alone about some tokens, by
+// their ids as they were read: their digests are computed each time. A verifier
+// with a cache computes them once for each token, which is in verify.
 func (s *Stand) checks(ctx context.Context, name string, of func(*population) []uint32) ([]bench.Contender, error) {
 	p, err := s.minted(ctx)
 	if err != nil {

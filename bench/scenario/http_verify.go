@@ -50,14 +50,6 @@ func openHTTPVerify(ctx context.Context, s *Stand) ([]bench.Contender, error) {
 	if err != nil {
 		return nil, err
 	}
-	var meters []bench.Meter
-	if s.knobs.ServerCPU != "" {
-		meter, err := serverMeter(s.knobs.ServerCPU)
-		if err != nil {
-			return nil, err
-		}
-		meters = append(meters, meter)
-	}
 	var contenders []bench.Contender
 	knobs := httpKnobs{Seed: s.knobs.Seed, Zipf: s.knobs.Zipf, Workers: s.knobs.Concurrent}
 	for i, name := range contenderNames(s.knobs.URLs) {
@@ -66,9 +58,22 @@ func openHTTPVerify(ctx context.Context, s *Stand) ([]bench.Contender, error) {
 			return nil, err
 		}
 		s.closers = append(s.closers, target.Close)
+		meters, err := serverMeters(s.knobs.ServerCPU, i)
+		if err != nil {
+			return nil, err
+		}
 		contenders = append(contenders, bench.Contender{Name: name, Scenario: target, Meters: meters})
 	}
 	return contenders, nil
+}
+
+// serverMeters are the meters of the server behind the URL of that number.
+func serverMeters(specs []string, number int) ([]bench.Meter, error) {
+	if len(specs) == 0 {
+		return nil, nil
+	}
+	meter, err := serverMeter(specs[min(number, len(specs)-1)])
+	return []bench.Meter{meter}, err
 }
 
 // httpKnobs are the settings of [newHTTPVerify].

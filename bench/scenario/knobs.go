@@ -30,7 +30,8 @@ type Knobs struct {
 	KeysDir    string   // of http-verify: the server's key ring, to sign with
 	Issuer     string   // of http-verify's tokens
 	Audience   []string // of http-verify's tokens; default "rescind"
-	ServerCPU  string   // of http-verify: the URL of Prometheus metrics, or a process id
+	ServerCPU  []string // of http-verify: the URL of Prometheus metrics, or a process id; one of all URLs, or one of each
+	Follower   []string // of propagation: the command that calls Follow, on its standard input and output
 	Concurrent int      // the most workers that will be asked for; default 1
 }
 
@@ -190,6 +191,9 @@ func (k *Knobs) checkURLs() error {
 		if slices.Contains(k.URLs[:i], target) {
 			return badKnob("URL number %d is named twice", i+1)
 		}
+	}
+	if n := len(k.ServerCPU); n > 1 && n != len(k.URLs) {
+		return badKnob("the CPU time of %d servers, and %d URLs: want that of one server, or of one for each", n, len(k.URLs))
 	}
 	return nil
 }

@@ -87,7 +87,7 @@ func TestRunsDoNotMeet(t *testing.T) {
 // Ctrl-C at any moment of the set-up leaves nothing behind.
 func TestInterruptedSetUpIsCleaned(t *testing.T) {
 	t.Parallel()
-	for _, at := range []string{"opening Redis", "minting tokens", "filling the denylist", "setting plain keys", "filling the memory", "loading the mirror", "warming the cache"} {
+	for _, at := range []string{"opening Redis", "minting tokens", "filling the denylist", "setting plain keys", "filling the memory", "loading the mirror", "starting another process", "warming the cache"} {
 		for _, share := range []float64{0, 0.3} {
 			t.Run(at, func(t *testing.T) {
 				t.Parallel()
@@ -323,6 +323,6 @@ func TestProgressIsTold(t *testing.T) {
 	require.NoError(t, s.Close())
 	assert.Equal(t, map[string]float64{
 		"opening Redis": 0, "minting tokens": 1, "filling the denylist": 1, "setting plain keys": 1, "filling the memory": 1,
-		"loading the mirror": 1, "warming the cache": 1,
+		"loading the mirror": 1, "starting another process": 1, "warming the cache": 1,
 	}, last)
 }

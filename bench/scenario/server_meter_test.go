@@ -143,3 +143,29 @@ func FuzzServerMetrics(f *testing.F) {
 		assert.True(t, bytes.Contains(page, []byte(cpuMetric)))
 	})
 }
+
+// With one server behind all URLs it is that of all, otherwise each has its own.
+func TestServerMetersAreOfTheirURL(t *testing.T) {
+	t.Parallel()
+	page := func(seconds string) string {
+		return answering(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(cpuMetric + seconds + "\n")) })
+	}
+	one, two := page(" 1"), page(" 2")
+	for _, of := range []struct {
+		specs []string
+		want  time.Duration // of the second URL
+	}{
+		{[]string{one}, time.Second},
+		{[]string{one, two}, 2 * time.Second},
+	} {
+		meters, err := serverMeters(of.specs, 1)
+		require.NoError(t, err)
+		require.Len(t, meters, 1)
+		used, err := meters[0].Read(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, of.want, used)
+	}
+	none, err := serverMeters(nil, 1)
+	assert.NoError(t, err)
+	assert.Empty(t, none)
+}

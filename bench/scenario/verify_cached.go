@@ -92,8 +92,10 @@ func (s *Stand) seen(ctx context.Context, m *mirrorSide, v *verifier.Verifier) (
 	if again := v.CacheStats().Misses - misses; again > 0 {
 		return nil, badKnob("%d of %d tokens do not fit into a cache", again, len(p.tokens))
 	}
-	if err := s.redis.fill(ctx, p.entries(0), func(int) {}); err != nil {
-		return nil, err
+	for batch := range p.entries(0) { // by the script: the mirror has to hear of it
+		if _, err := s.redis.filler.Revoke(ctx, batch...); err != nil {
+			return nil, err
+		}
 	}
 	return hot, m.until(ctx, p, true)
 }

@@ -46,7 +46,7 @@ type benchFlags struct {
 
 	urls      []string
 	tokenFile string
-	serverCPU string
+	serverCPU []string
 
 	baseline, out string
 }
@@ -73,7 +73,7 @@ func declareBench(fs *pflag.FlagSet) *benchFlags {
 
 	fs.StringArrayVar(&f.urls, "url", nil, "")
 	fs.StringVar(&f.tokenFile, "token-file", "", "")
-	fs.StringVar(&f.serverCPU, "server-cpu", "", "")
+	fs.StringArrayVar(&f.serverCPU, "server-cpu", nil, "")
 	fs.StringVar(&f.baseline, "baseline", "", "")
 	fs.StringVar(&f.out, "out", "", "")
 	return f
@@ -116,7 +116,12 @@ func (f *benchFlags) checkURLs() error {
 			return err
 		}
 	}
-	return refuseSecretURL("--server-cpu", f.serverCPU)
+	for _, raw := range f.serverCPU {
+		if err := refuseSecretURL("--server-cpu", raw); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // refuseSecretURL refuses a URL that would carry a secret into a file of
@@ -162,6 +167,9 @@ func (c *call) knobs(ctx context.Context, f *benchFlags) (scenario.Knobs, error)
 	}
 	err := c.checkSigner(f)
 	if err != nil {
+		return k, err
+	}
+	if k.Follower, err = followerCommand(); err != nil {
 		return k, err
 	}
 	if k.RawTokens, err = c.readTokens(ctx, f.tokenFile); err != nil || c.redis == "" {

@@ -95,6 +95,10 @@ func (c *call) repeatable(f *benchFlags) string {
 			for _, u := range f.shownURLs() {
 				add(name, u)
 			}
+		case name == "server-cpu":
+			for _, of := range f.serverCPU {
+				add(name, of)
+			}
 		case flag.Value.Type() == "bool": // a word behind it would be a scenario
 			words = append(words, "--"+name+"="+value)
 		default:

@@ -39,5 +39,6 @@ func commands() []command {
 		{name: "bench run", positional: []string{"SCENARIO..."}, settings: benchSettings, prepare: benchRun},
 		{name: "bench report", positional: []string{"FILE..."}, prepare: benchReport},
 		{name: "bench compare", positional: []string{"OLD", "NEW"}, prepare: benchCompare},
+		{name: "bench follow", prepare: benchFollow},
 	}
 }

@@ -1,0 +1,103 @@
+package scenario
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rescindhq/rescind/bench"
+	"github.com/rescindhq/rescind/denylist"
+	"github.com/rescindhq/rescind/internal/redistest"
+)
+
+// A latency ends when the other process was refused: later than Redis had the
+// entry, and before this process heard of it.
+func TestPropagationIsTheOtherProcess(t *testing.T) {
+	t.Parallel()
+	server := redistest.Shared(t)
+	s := openStand(t, []string{"propagation"}, small(server, server.Prefix()))
+	c := s.Contenders()[0]
+	do, err := c.Scenario.Operation(3, 4)
+	require.NoError(t, err)
+	clocked, ok := c.Scenario.(bench.Clocked)
+	require.True(t, ok)
+	for range 5 {
+		began := time.Now()
+		require.NoError(t, do(t.Context()))
+		took := clocked.Took(3)
+		assert.Positive(t, took)
+		assert.Less(t, took, time.Since(began))
+	}
+	assert.Empty(t, c.Scenario.(*propagation).follower.awaited.of, "nobody waits any more")
+}
+
+// The other process ends with the stand, and leaves no keys.
+func TestPropagationEndsWithTheStand(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	s, err := Open(t.Context(), []string{"propagation"}, small(server, "bench"), nil)
+	require.NoError(t, err)
+	f := s.Contenders()[0].Scenario.(*propagation).follower
+	require.Empty(t, exercise(t, s.Contenders()[0], 2, 5))
+	require.NoError(t, s.Close())
+	<-f.ended
+	assert.True(t, f.process.ProcessState.Success(), f.process.ProcessState)
+	assert.Empty(t, allKeys(t, server.Client()))
+}
+
+// Whoever asks does not wait for a process that has died, or for longer than it
+// wants to.
+func TestPropagationWithoutTheOtherProcess(t *testing.T) {
+	t.Parallel()
+	server := redistest.Shared(t)
+	s, err := Open(t.Context(), []string{"propagation"}, small(server, server.Prefix()), nil)
+	require.NoError(t, err)
+	do, err := s.Contenders()[0].Scenario.Operation(0, 1)
+	require.NoError(t, err)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	assert.ErrorIs(t, do(ended), context.Canceled)
+	f := s.Contenders()[0].Scenario.(*propagation).follower
+	require.NoError(t, f.process.Process.Kill())
+	<-f.ended
+	assert.Equal(t, classConnection, classOf(do(t.Context())))
+	assert.ErrorContains(t, s.Close(), "killed", "what happened to it is said")
+}
+
+func TestPropagationThatCannotBegin(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	for name, of := range map[string]struct {
+		command []string
+		waits   time.Duration
+		want    string
+	}{
+		"none named": {nil, time.Minute, "name one"},
+		"no such":    {[]string{"no-such-program"}, time.Minute, "starting another process"},
+		"another":    {[]string{"cat"}, time.Second, "deadline exceeded"}, // which never says that it is ready
+		"ends":       {[]string{"false"}, time.Minute, "exit status 1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			k := small(server, "bench-"+strings.ReplaceAll(name, " ", "-"))
+			k.Follower = of.command
+			ctx, cancel := context.WithTimeout(t.Context(), of.waits)
+			defer cancel()
+			_, err := Open(ctx, []string{"propagation"}, k, nil)
+			assert.ErrorContains(t, err, of.want)
+		})
+	}
+}
+
+func TestFollowRefusesWhatItIsNotTold(t *testing.T) {
+	t.Parallel()
+	var said strings.Builder
+	assert.ErrorIs(t, Follow(t.Context(), strings.NewReader(""), &said), ErrMissing)
+	assert.ErrorIs(t, Follow(t.Context(), strings.NewReader("hello\n"), &said), ErrKnob)
+	assert.ErrorIs(t, Follow(t.Context(), strings.NewReader("{}\n"), &said), denylist.ErrInvalid)
+	assert.Empty(t, said.String())
+}
