@@ -8,10 +8,10 @@ import (
 	"sync/atomic"
 )
 
-// mirrorArray is open addressing with linear probing, from line to line. A key never moves and
-// never leaves: entries change in place, and what is to be forgotten stays
-// until the shard is copied. So readers need no lock. All memory is words
-// without pointers, read and written atomically once others can see it.
+// mirrorArray is open addressing with linear probing, from line to line. A key
+// never moves and never leaves: entries change in place, and what is to be
+// forgotten stays until the shard is copied. So readers need no lock. All memory
+// is words without pointers, read and written atomically once others can see it.
 //
 // A slot is the two words of its key, and 32 bits, two slots to a word, behind
 // all keys: the flags below, and when the entry expires, in seconds since base
