@@ -16,6 +16,9 @@ type Trial struct {
 	Limits  Limits
 }
 
+// MaxLimit is the largest limit of failed logins.
+const MaxLimit = 1_000_000
+
 // Limits are how many failures have no consequence. Beyond them there is one
 // attempt per wait, which doubles from a second to 15 minutes. 0: not counted.
 type Limits struct {
@@ -69,8 +72,6 @@ const (
 	homeLife     = 30 * 24 * 60 * 60 * 1000 // since the last good login there
 	// steps is how many failures beyond a limit count: more would not wait longer.
 	steps = 10
-	// maxLimit keeps limits where the arithmetic is exact.
-	maxLimit = 1_000_000
 )
 
 // failures is a count that drains at an even pace.
@@ -112,8 +113,8 @@ func (f failures) fewer(drain int) failures {
 
 func (t Trial) validate() error {
 	for _, limit := range []int{t.Limits.Account, t.Limits.Address} {
-		if limit < 0 || limit > maxLimit {
-			return fmt.Errorf("%w: limit of %d failed logins: want 0 to %d", ErrInvalid, limit, maxLimit)
+		if limit < 0 || limit > MaxLimit {
+			return fmt.Errorf("%w: limit of %d failed logins: want 0 to %d", ErrInvalid, limit, MaxLimit)
 		}
 	}
 	if t.Issuer == "" {

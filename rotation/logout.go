@@ -19,7 +19,9 @@ func (s *Sessions) Logout(ctx context.Context, raw string) error {
 	return s.revoke(ctx, s.sessionEntry(claims).WithReason("logout"))
 }
 
-// LogoutAll revokes every session of the token's subject that has begun.
+// LogoutAll revokes every session of the token's subject that has begun. Of a
+// client's own token it revokes that token alone: there are no sessions, and an
+// entry of the client would end its keys too, which is for the operator.
 func (s *Sessions) LogoutAll(ctx context.Context, raw string) error {
 	claims, err := s.Recognize(ctx, raw)
 	if err != nil {
@@ -27,6 +29,9 @@ func (s *Sessions) LogoutAll(ctx context.Context, raw string) error {
 	}
 	if claims.Subject() == "" {
 		return fmt.Errorf("%w: the token has no subject", ErrInvalid)
+	}
+	if claims.Session() == "" {
+		return s.revoke(ctx, s.sessionEntry(claims).WithReason("logout-all"))
 	}
 	// No cutoff: the store's now, read inside the write (R6).
 	entry := denylist.SubjectEntry(s.opts.Issuer, claims.Subject(), time.Time{}).WithReason("logout-all")

@@ -42,6 +42,11 @@ type Client struct {
 	CreatedAt  time.Time
 	RotatedAt  time.Time // when its newest key was made
 	LastUsedAt time.Time // to the hour, and up to five minutes late; zero: never
+
+	// KeyMadeAt is when the key was made that AuthenticateClient was given: what
+	// was revoked of the client until then is not about this key. Zero: nobody
+	// knows, so that everything is.
+	KeyMadeAt time.Time
 }
 
 // usedEvery is how exact the time of a client's last use is: so often the file
@@ -53,14 +58,9 @@ const usedEvery = time.Hour
 // is removed from it is refused at once; a bad one leaves the old in force, and
 // Health says so. It is safe for concurrent use, by several processes too.
 type Clients struct {
-	path string // empty: kept in memory only
+	tableFile[clientTable]
 
-	mu      sync.Mutex
-	table   *clientTable // replaced, never changed
-	existed bool         // there has been a file
-	read    fileStamp    // of the file that table, or readErr, came from
-	readErr error
-
+	mu   sync.Mutex
 	used map[string]time.Time // by client id: what the file does not know yet
 }
 
@@ -71,16 +71,19 @@ func OpenClients(path string) (*Clients, error) {
 	}
 	c := NewClients()
 	c.path = path
-	c.reload()
-	if c.readErr != nil {
-		return nil, c.readErr
+	c.current()
+	if err := c.Health(); err != nil {
+		return nil, err
 	}
 	return c, nil
 }
 
 // NewClients returns clients that are kept in memory only.
 func NewClients() *Clients {
-	return &Clients{table: newClientTable(nil), used: map[string]time.Time{}}
+	return &Clients{
+		tableFile: tableFile[clientTable]{is: ErrClientsFile, limit: maxClientsFile, parse: parseClients, table: newClientTable(nil)},
+		used:      map[string]time.Time{},
+	}
 }
 
 // AuthenticateClient implements [ClientAuthenticator]: the secret is a key of
@@ -91,28 +94,36 @@ func (c *Clients) AuthenticateClient(_ context.Context, id, secret string) (Clie
 		return Client{}, ErrClient // a typing error: no look-up
 	}
 	record, known := c.current().byID[id]
-	matches := record.matches(secret)
+	place := record.find(secret)
 	public := known && record.Public && secret == ""
-	if !known || !matches && !public {
+	if !known || place < 0 && !public {
 		return Client{}, ErrClient
 	}
 	c.noteUse(record)
-	return record.client(), nil
+	client := record.client()
+	if !public {
+		client.KeyMadeAt = record.Keys[place].CreatedAt
+	}
+	return client, nil
 }
 
-// matches compares a key with so many as a client can have, whether it has
-// them or not.
-func (r clientRecord) matches(key string) bool {
+// find returns the place of a key, or -1. It compares with so many as a client
+// can have, whether it has them or not. The empty key is nobody's, whatever
+// hash the file has.
+func (r clientRecord) find(key string) int {
 	sum := sumOf(key)
-	good := 0
+	place := -1
 	for i := range maxClientKeys {
 		var kept keySum // of no key that anybody knows
 		if i < len(r.Keys) {
 			kept = r.Keys[i].sum
 		}
-		good |= subtle.ConstantTimeCompare(sum[:], kept[:])
+		place = subtle.ConstantTimeSelect(subtle.ConstantTimeCompare(sum[:], kept[:]), i, place)
 	}
-	return good == 1
+	if key == "" {
+		return -1
+	}
+	return place
 }
 
 // Add makes a client, and unless it is public its key, which is not kept and
@@ -121,7 +132,7 @@ func (c *Clients) Add(name string, scope []string, public bool) (client Client, 
 	if err := errors.Join(checkClientName(name), checkClientScope(scope)); err != nil {
 		return Client{}, "", err
 	}
-	now := time.Now().UTC().Truncate(time.Second)
+	now := keyInstant()
 	record := clientRecord{Name: name, ID: uuid.NewString(), Public: public, Scope: slices.Clone(scope), CreatedAt: now}
 	if !public {
 		key = newKey(record.ID)
@@ -138,6 +149,9 @@ func (c *Clients) Add(name string, scope []string, public bool) (client Client, 
 	}
 	return record.client(), key, nil
 }
+
+// keyInstant is as exact as a cutoff: a key may be made right after one.
+func keyInstant() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
 
 // Rotate makes a client another key. The one before stays good beside it,
 // until the next Rotate; with alone, no other key is good from now on.
@@ -158,7 +172,7 @@ func (c *Clients) Rotate(name string, alone bool) (client Client, key string, er
 		if len(keys) >= maxClientKeys {
 			keys = keys[len(keys)-maxClientKeys+1:]
 		}
-		clients[i].Keys = append(keys, newSecretHash(key, time.Now().UTC().Truncate(time.Second)))
+		clients[i].Keys = append(keys, newSecretHash(key, keyInstant()))
 		client = clients[i].client()
 		return clients, nil
 	})
@@ -197,9 +211,7 @@ func (c *Clients) List() []Client {
 // Health returns what is wrong with the file, if anything is: it became
 // unreadable, and its last good state is in force.
 func (c *Clients) Health() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.readErr
+	return c.health()
 }
 
 // noteUse keeps in memory that a client was here. Most requests find that the

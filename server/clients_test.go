@@ -128,13 +128,34 @@ func TestClients_Authenticate(t *testing.T) {
 func TestClients_NoKeyMatchesNone(t *testing.T) {
 	t.Parallel()
 	r := clientRecord{Keys: nil}
-	assert.False(t, r.matches(""))
+	assert.Equal(t, -1, r.find(""))
 	r.Keys = []secretHash{newSecretHash("x", time.Time{})}
-	assert.True(t, r.matches("x"))
-	assert.False(t, r.matches("y"))
+	assert.Equal(t, 0, r.find("x"))
+	assert.Equal(t, -1, r.find("y"))
 	r.Keys = append(r.Keys, newSecretHash("y", time.Time{}))
-	assert.True(t, r.matches("y"))
-	assert.True(t, r.matches("x"))
+	assert.Equal(t, 1, r.find("y"))
+	assert.Equal(t, 0, r.find("x"))
+	r.Keys[0] = newSecretHash("", time.Time{}) // of a variable that was not set
+	assert.Equal(t, -1, r.find(""))
+}
+
+// A client has the instant of the key that it came with.
+func TestClients_KeyMadeAt(t *testing.T) {
+	t.Parallel()
+	made := time.Date(2026, 1, 2, 3, 4, 5, 678_000_000, time.UTC)
+	keys := []secretHash{{CreatedAt: made}, {CreatedAt: made.Add(time.Hour)}}
+	id := "billing"
+	texts := []string{newKey(id), newKey(id)}
+	for i := range keys {
+		keys[i] = newSecretHash(texts[i], keys[i].CreatedAt)
+	}
+	c := NewClients()
+	c.table = newClientTable([]clientRecord{{Name: id, ID: id, Keys: keys}})
+	for i, key := range texts {
+		client, err := c.AuthenticateClient(t.Context(), id, key)
+		require.NoError(t, err)
+		assert.Equal(t, keys[i].CreatedAt, client.KeyMadeAt)
+	}
 }
 
 func TestClients_RemovedElsewhereIsRefusedAtOnce(t *testing.T) {

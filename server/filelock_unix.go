@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -21,6 +22,11 @@ func lockFile(path string, wait time.Duration) (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
+	// One that root has made is not to lock the owner out. Who cannot change
+	// that is not root.
+	if guarded, err := os.Stat(strings.TrimSuffix(path, lockSuffix)); err == nil {
+		_ = chownLike(f, guarded)
+	}
 	for end := time.Now().Add(wait); ; time.Sleep(10 * time.Millisecond) {
 		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		if err == nil {
@@ -31,4 +37,21 @@ func lockFile(path string, wait time.Duration) (unlock func(), err error) {
 			return nil, fmt.Errorf("lock %s: %w", path, err)
 		}
 	}
+}
+
+// chownLike gives f the owner and the group of another file.
+func chownLike(f *os.File, other os.FileInfo) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	mine, ok := info.Sys().(*syscall.Stat_t)
+	theirs, known := other.Sys().(*syscall.Stat_t)
+	if !ok || !known {
+		return errors.ErrUnsupported
+	}
+	if mine.Uid == theirs.Uid && mine.Gid == theirs.Gid {
+		return nil
+	}
+	return f.Chown(int(theirs.Uid), int(theirs.Gid))
 }

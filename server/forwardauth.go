@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rescindhq/rescind/denylist"
 	"github.com/rescindhq/rescind/verifier"
 )
 
@@ -62,7 +63,18 @@ func (s *Server) callerByKey(r *http.Request, keys []string) (verifier.Identity,
 	if err != nil {
 		return verifier.Identity{}, err
 	}
+	if err := s.store.Check(r.Context(), keyAsToken(s.issuer, client)); err != nil {
+		return verifier.Identity{}, err
+	}
 	return verifier.Identity{Issuer: s.issuer, Subject: client.ID, Scopes: client.Scope}, nil
+}
+
+// keyAsToken is a key as the denylist knows it: a token of its client's whose
+// login was when the key was made. So an entry of the client, or of the whole
+// issuer, ends it also where the clients file is an old copy, and spares a key
+// that was made since. It has no jti: its client's id stands for it.
+func keyAsToken(issuer string, client Client) denylist.Token {
+	return denylist.Token{Issuer: issuer, ID: client.ID, Subject: client.ID, Login: client.KeyMadeAt}
 }
 
 // errTwoCredentials: of two, a proxy and what is behind it might each believe

@@ -293,6 +293,63 @@ func TestForwardAuth_APIKeys(t *testing.T) {
 	assert.Equal(t, http.StatusOK, verify(o, "/v1/verify", header("Authorization", token)).StatusCode)
 }
 
+// madeAt are clients whose keys were all made at one instant.
+type madeAt struct {
+	*Clients
+	at *time.Time
+}
+
+func (c madeAt) AuthenticateClient(ctx context.Context, id, secret string) (Client, error) {
+	client, err := c.Clients.AuthenticateClient(ctx, id, secret)
+	client.KeyMadeAt = *c.at
+	return client, err
+}
+
+// What is revoked of a client, or of everybody, ends keys as it ends logins, and
+// a key that was made since is good. R14 holds for keys too.
+func TestR6_APIKeysAndTheDenylist(t *testing.T) {
+	clients := NewClients()
+	web, key, err := clients.Add("web", nil, false)
+	require.NoError(t, err)
+	_, others, err := clients.Add("other", nil, false)
+	require.NoError(t, err)
+	var made time.Time
+	s := newSite(t, siteOptions{server: Options{Clients: madeAt{clients, &made}, ForwardAuthAPIKeys: true}})
+	s.secret(key, others)
+	asked := func(key string) reply {
+		r := httptest.NewRequest("GET", "/v1/verify", nil)
+		r.Header.Set("X-API-Key", key)
+		return s.send(s.Handler(), r)
+	}
+	passes := func(key string) { assert.Equal(t, http.StatusOK, asked(key).StatusCode) }
+	made = s.clock.Now()
+	passes(key)
+	token := s.grantedIn(s.post("/oauth/token", form("grant_type", "client_credentials"), basic(web.ID, key)))
+	require.Equal(t, http.StatusNoContent, s.ask("POST", "/v1/logout-all", token.AccessToken, "").StatusCode)
+	s.dead(token.AccessToken)
+	passes(key) // which no holder of one of its tokens can end
+
+	s.revoked(`{"scope":"subject","id":"` + web.ID + `"}`)
+	asked(key).refused(http.StatusUnauthorized, "token_revoked")
+	passes(others)
+	made = s.clock.Now().Add(time.Millisecond)
+	passes(key)
+	s.clock.Advance(time.Second)
+	s.revoked(`{"scope":"issuer"}`)
+	asked(key).refused(http.StatusUnauthorized, "token_revoked")
+	asked(others).refused(http.StatusUnauthorized, "token_revoked")
+	made = s.clock.Now().Add(time.Millisecond)
+	passes(others)
+	made = time.Time{}
+	asked(key).refused(http.StatusUnauthorized, "token_revoked")
+
+	s.list.broken.Store(true)
+	asked(others).refused(http.StatusServiceUnavailable, "denylist_unavailable")
+	calls := s.list.calls.Load()
+	asked(newKey(web.ID)).refused(http.StatusUnauthorized, "token_invalid")
+	assert.Equal(t, calls, s.list.calls.Load(), "R1: a key that is none is not looked up")
+}
+
 // mistyped is a key with one character exchanged for another.
 func mistyped(key string) string {
 	b := []byte(key)

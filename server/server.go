@@ -54,8 +54,9 @@ type Options struct {
 	ForwardAuthIssuers []string
 
 	// ForwardAuthAPIKeys accepts at /v1/verify, in place of a token, a client's
-	// key in the header X-API-Key. No denylist knows of keys: removing the
-	// client, or its key, is what ends them.
+	// key in the header X-API-Key. The denylist is asked for the client and the
+	// issuer; a key outlives their entries, and only the clients file ends it for
+	// good.
 	ForwardAuthAPIKeys bool
 
 	// CORSOrigins are the origins whose pages may ask, each as a browser writes

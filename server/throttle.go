@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -23,6 +24,9 @@ const (
 func (o Options) throttleOn(store denylist.Store) (denylist.Throttle, error) {
 	if o.Login == nil || o.LoginFailures < 0 && o.LoginFailuresPerAddress < 0 {
 		return nil, nil
+	}
+	if o.LoginFailures > denylist.MaxLimit || o.LoginFailuresPerAddress > denylist.MaxLimit {
+		return nil, fmt.Errorf("server: failed logins: want a limit of at most %d", denylist.MaxLimit)
 	}
 	throttle, ok := store.(denylist.Throttle)
 	if !ok {

@@ -65,16 +65,12 @@ type User struct {
 // bcrypt, or by a weaker argon2id, is accepted and made anew at the next good
 // login.
 type Users struct {
-	path  string        // empty: kept in memory only
+	tableFile[userTable]
 	turns chan struct{} // bounds the passwords that are hashed at once
 	// matches compares a password with a hash.
 	matches func(h passwordHash, password string) bool
 
 	mu       sync.Mutex
-	table    *userTable // replaced, never changed
-	existed  bool       // there has been a file
-	read     fileStamp  // of the file that table, or readErr, came from
-	readErr  error
 	writeErr error // of the last hash made anew
 }
 
@@ -85,9 +81,9 @@ func OpenUsers(path string) (*Users, error) {
 	}
 	u := NewUsers()
 	u.path = path
-	u.reload()
-	if u.readErr != nil {
-		return nil, u.readErr
+	u.current()
+	if err := u.health(); err != nil {
+		return nil, err
 	}
 	return u, nil
 }
@@ -95,9 +91,9 @@ func OpenUsers(path string) (*Users, error) {
 // NewUsers returns users that are kept in memory only.
 func NewUsers() *Users {
 	return &Users{
-		turns:   make(chan struct{}, hashesAtOnce(runtime.GOMAXPROCS(0))),
-		matches: passwordHash.matches,
-		table:   newUserTable(nil),
+		tableFile: tableFile[userTable]{is: ErrUsersFile, limit: maxUsersFile, parse: parseUsers, table: newUserTable(nil)},
+		turns:     make(chan struct{}, hashesAtOnce(runtime.GOMAXPROCS(0))),
+		matches:   passwordHash.matches,
 	}
 }
 
@@ -182,7 +178,7 @@ func (u *Users) hashAnew(old userRecord, password string) {
 func (u *Users) Health() error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return errors.Join(u.readErr, u.writeErr)
+	return errors.Join(u.health(), u.writeErr)
 }
 
 // Add makes a user with a new subject.

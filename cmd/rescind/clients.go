@@ -67,7 +67,9 @@ func clientsRotate(fs *pflag.FlagSet) action {
 			return onFile("rotating the key of %q: %w", c.args[0], err).hint("nothing was changed")
 		}
 		if *now {
-			c.say("no other key of %s is good any more; tokens that were bought with one are: rescind revoke --sub %s", client.Name, client.ID)
+			// Up to the new key and no further, or /v1/verify would refuse that too.
+			until := instant(client.RotatedAt.Add(-time.Millisecond))
+			c.say("no other key of %s is good any more; tokens that were bought with one are: rescind revoke --sub %s --cutoff %s", client.Name, client.ID, until)
 		} else {
 			c.say("the key before this one stays good until the next rotation, or --now")
 		}

@@ -34,6 +34,7 @@ func commands() []command {
 		{name: "check", settings: "issuer " + operatorSettings, prepare: checkCommand},
 		{name: "list", settings: operatorSettings, prepare: listCommand},
 		{name: "reinstate", settings: "issuer " + operatorSettings, prepare: reinstateCommand},
+		{name: "watch", settings: "issuer " + operatorSettings, prepare: watchCommand},
 
 		{name: "bench list", prepare: benchList},
 		{name: "bench run", positional: []string{"SCENARIO..."}, settings: benchSettings, prepare: benchRun},

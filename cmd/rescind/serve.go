@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"syscall"
 	"time"
@@ -185,6 +186,9 @@ func (h *house) serve(ctx context.Context, c *call) error {
 		ForwardAuthAPIKeys: c.apiKeys,
 		CORSOrigins:        c.corsOrigins,
 	}
+	if err := c.limitLogins(&opts); err != nil {
+		return err
+	}
 	if h.clients != nil {
 		opts.Clients = h.clients
 	}
@@ -197,6 +201,37 @@ func (h *house) serve(ctx context.Context, c *call) error {
 		return serveMirrored(ctx, srv, h.mirror, ready)
 	}
 	return servingTrouble(srv.Run(ctx, ready))
+}
+
+// limitLogins puts the limits of failed logins into the options.
+func (c *call) limitLogins(opts *server.Options) error {
+	for _, limit := range []struct {
+		name  string
+		value int
+		to    *int
+	}{
+		{"login-failures", c.loginFailures, &opts.LoginFailures},
+		{"login-failures-per-address", c.loginFailuresPerAddress, &opts.LoginFailuresPerAddress},
+	} {
+		switch {
+		case limit.value < 0:
+			return usageError("%s: want a number of failures, or 0: no limit", c.origin[limit.name])
+		case limit.value == 0:
+			limit.value = -1 // the library's 0 is its default
+		}
+		*limit.to = limit.value
+	}
+	for _, text := range c.trustedProxies {
+		network, err := netip.ParsePrefix(text)
+		if addr, e := netip.ParseAddr(text); e == nil && addr.Zone() == "" {
+			network, err = netip.PrefixFrom(addr, addr.BitLen()), nil
+		}
+		if err != nil || network.Addr().Is4In6() {
+			return usageError("%s: %q is no network: want such as 10.0.0.0/8 or fd00::1", c.origin["trusted-proxies"], text)
+		}
+		opts.TrustedProxies = append(opts.TrustedProxies, network.Masked())
+	}
+	return nil
 }
 
 // servingTrouble tells what the machine refused from what the settings say.

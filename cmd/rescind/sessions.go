@@ -27,7 +27,13 @@ func (c *call) sessionsOn(ring *rotation.KeyRing, store denylist.Store) (*rotati
 	if !ok {
 		return nil, usageError("sessions need the store itself, not a server").hint("name it with --redis")
 	}
-	sessions, err := rotation.New(ring, both, c.sessionOptions())
+	opts := c.sessionOptions()
+	if c.inventory {
+		if opts.Inventory, ok = store.(denylist.Inventory); !ok {
+			return nil, usageError("session-inventory is set, but the store lists no sessions")
+		}
+	}
+	sessions, err := rotation.New(ring, both, opts)
 	if err != nil {
 		return nil, usageError("%w", err)
 	}

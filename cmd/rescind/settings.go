@@ -29,6 +29,10 @@ type settings struct {
 	corsOrigins     []string
 	tlsCert, tlsKey string
 
+	loginFailures, loginFailuresPerAddress int
+	trustedProxies                         []string
+	inventory                              bool
+
 	issuerTables       []trust.Table // other issuers: only of the file
 	forwardAuthIssuers []string
 	logFormat          string
@@ -59,10 +63,11 @@ const (
 	redisSettings    = "redis prefix partitions skew-margin max-staleness check-timeout max-access-lifetime max-refresh-lifetime insecure-skip-inspection"
 	operatorSettings = redisSettings + " server"
 	verifySettings   = "keys issuer audience leeway check"
-	sessionSettings  = "style access-ttl refresh-ttl session-ttl replay-window verify-overlap rotate-every rotate-denies-access"
+	sessionSettings  = "style access-ttl refresh-ttl session-ttl replay-window verify-overlap rotate-every rotate-denies-access session-inventory"
 	issueSettings    = redisSettings + " " + verifySettings + " " + sessionSettings
-	serveSettings    = issueSettings + " forward-auth-issuers addr admin-addr users clients forward-auth-api-keys cors-origins tls-cert tls-key log-format"
-	ringSettings     = "keys max-access-lifetime max-refresh-lifetime"
+	serveSettings    = issueSettings + " forward-auth-issuers addr admin-addr users clients forward-auth-api-keys cors-origins tls-cert tls-key log-format " +
+		"login-failures login-failures-per-address trusted-proxies"
+	ringSettings = "keys max-access-lifetime max-refresh-lifetime"
 )
 
 // flags declares every setting with its default, as flags that write into s.
@@ -89,6 +94,11 @@ func (s *settings) flags() *pflag.FlagSet {
 	fs.StringVar(&s.tlsCert, "tls-cert", "", "")
 	fs.StringVar(&s.tlsKey, "tls-key", "", "")
 	choice(fs, &s.logFormat, "log-format", "", "text", "json")
+
+	fs.IntVar(&s.loginFailures, "login-failures", 10, "")
+	fs.IntVar(&s.loginFailuresPerAddress, "login-failures-per-address", 100, "")
+	fs.StringSliceVar(&s.trustedProxies, "trusted-proxies", nil, "")
+	fs.BoolVar(&s.inventory, "session-inventory", false, "")
 
 	choice(fs, &s.style, "style", "pair", "pair", "single")
 	span(fs, &s.accessTTL, "access-ttl", 15*time.Minute)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,6 +27,7 @@ func (c *call) openUsers() (*server.Users, error) {
 
 func usersAdd(fs *pflag.FlagSet) action {
 	scope := fs.StringSlice("scope", nil, "")
+	email := fs.String("email", "", "")
 	return func(ctx context.Context, c *call) error {
 		users, err := c.openUsers()
 		if err != nil {
@@ -35,7 +37,7 @@ func usersAdd(fs *pflag.FlagSet) action {
 		if err != nil {
 			return err
 		}
-		user, err := users.Add(c.args[0], password, *scope)
+		user, err := users.AddWithEmail(c.args[0], *email, password, *scope)
 		if err != nil {
 			return onFile("adding %q: %w", c.args[0], err)
 		}
@@ -139,24 +141,35 @@ func (c *call) endSessions(ctx context.Context, list *denylister, user server.Us
 // userRow is a user as --json shows it.
 type userRow struct {
 	Name      string   `json:"name"`
+	Email     string   `json:"email,omitempty"`
 	Subject   string   `json:"sub"`
 	Scope     []string `json:"scope"`
 	CreatedAt string   `json:"created_at"`
 }
 
+// printUsers shows users; their addresses only where anybody has one.
 func (c *call) printUsers(users ...server.User) error {
 	list := []userRow{}
+	header := []string{"NAME", "SUBJECT", "SCOPE", "CREATED"}
+	withEmail := slices.ContainsFunc(users, func(u server.User) bool { return u.Email != "" })
+	if withEmail {
+		header = append(header, "EMAIL")
+	}
 	rows := [][]string{}
 	for _, u := range users {
-		row := userRow{u.Name, u.Subject, u.Scope, instant(u.CreatedAt)}
+		row := userRow{u.Name, u.Email, u.Subject, u.Scope, instant(u.CreatedAt)}
 		if row.Scope == nil {
 			row.Scope = []string{}
 		}
 		list = append(list, row)
-		rows = append(rows, []string{row.Name, row.Subject, strings.Join(row.Scope, " "), row.CreatedAt})
+		cells := []string{row.Name, row.Subject, strings.Join(row.Scope, " "), row.CreatedAt}
+		if withEmail {
+			cells = append(cells, row.Email)
+		}
+		rows = append(rows, cells)
 	}
 	if c.json {
 		return c.printJSON(map[string]any{"users": list})
 	}
-	return c.printTable([]string{"NAME", "SUBJECT", "SCOPE", "CREATED"}, rows)
+	return c.printTable(header, rows)
 }

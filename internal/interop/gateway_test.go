@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -26,6 +27,7 @@ type gateway struct {
 	tap   *tap // between the proxy and rescind
 	app   *application
 	addr  string // of the proxy
+	runs  *process
 	proxy
 }
 
@@ -69,7 +71,7 @@ func newGateway(t *testing.T, p proxy, change func(*places)) *gateway {
 	if change != nil {
 		change(&at)
 	}
-	p.start(t, at)
+	g.runs = p.start(t, at)
 	return g
 }
 
@@ -181,4 +183,70 @@ func (g *gateway) send(method, raw string) answer {
 		}
 	}
 	return got
+}
+
+// identityOf is what rescind itself says about a token.
+type identityOf map[string]string
+
+func (g *gateway) whoIs(token string) identityOf {
+	g.t.Helper()
+	r, err := http.NewRequestWithContext(g.t.Context(), "GET", g.house.URL+"/v1/verify", nil)
+	require.NoError(g.t, err)
+	r.Header.Set("Authorization", "Bearer "+token)
+	answer, err := g.house.http.Do(r)
+	require.NoError(g.t, err)
+	require.NoError(g.t, answer.Body.Close())
+	require.Equal(g.t, http.StatusOK, answer.StatusCode)
+	who := identityOf{}
+	for name, values := range answer.Header {
+		if ours := looksLikeOurs(name); ours != "" {
+			who[ours] = values[0]
+		}
+	}
+	require.Len(g.t, who, 5)
+	return who
+}
+
+// looksLikeOurs is which of rescind's headers an application may take one for:
+// CGI, and all that came after it, knows no difference between - and _.
+func looksLikeOurs(name string) string {
+	name = strings.ReplaceAll(strings.ToLower(name), "_", "-")
+	switch name {
+	case "x-auth-issuer", "x-auth-subject", "x-auth-session", "x-auth-scope", "x-auth-token-id":
+		return name
+	}
+	return ""
+}
+
+// is wants that the application saw who is asking, from rescind alone.
+func (g *gateway) is(got answer, want identityOf) {
+	g.t.Helper()
+	require.NotNil(g.t, got.Saw, "%d %s", got.Status, got.Body)
+	found := identityOf{}
+	for name, values := range got.Saw.Header {
+		if ours := looksLikeOurs(name); ours != "" {
+			assert.Len(g.t, values, 1, name)
+			assert.NotContains(g.t, found, ours, "two that look like it")
+			found[ours] = strings.Join(values, ", ")
+		}
+	}
+	for name, value := range want {
+		// What is empty may as well not be sent.
+		assert.Equal(g.t, value, found[name], name)
+		delete(found, name)
+	}
+	assert.Empty(g.t, found, "headers that are not rescind's")
+}
+
+// refused wants that the application was not asked.
+func (g *gateway) refused(got answer, status int, why string) {
+	g.t.Helper()
+	assert.Equal(g.t, status, got.Status, why)
+	assert.Nil(g.t, got.Saw, why)
+	switch status {
+	case http.StatusUnauthorized:
+		assert.Regexp(g.t, "^Bearer ?", got.Header.Get("WWW-Authenticate"), why)
+	case http.StatusServiceUnavailable:
+		assert.NotEmpty(g.t, got.Header.Get("Retry-After"), why)
+	}
 }

@@ -1,8 +1,10 @@
 package interop
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -31,7 +33,8 @@ func TestGateways(t *testing.T) {
 				{"bodies", (*gateway).bodies},
 				{"sizes", (*gateway).sizes},
 				{"connections", (*gateway).connections},
-				{"outages", (*gateway).outages}, // the last: it breaks things
+				{"outages", (*gateway).outages}, // it breaks things
+				{"logs", (*gateway).logs},       // the last: of all of the above
 			} {
 				held := t.Run(rule.name, func(t *testing.T) {
 					during := *g
@@ -55,72 +58,6 @@ func TestGateways(t *testing.T) {
 	}
 }
 
-// identityOf is what rescind itself says about a token.
-type identityOf map[string]string
-
-func (g *gateway) whoIs(token string) identityOf {
-	g.t.Helper()
-	r, err := http.NewRequestWithContext(g.t.Context(), "GET", g.house.URL+"/v1/verify", nil)
-	require.NoError(g.t, err)
-	r.Header.Set("Authorization", "Bearer "+token)
-	answer, err := g.house.http.Do(r)
-	require.NoError(g.t, err)
-	require.NoError(g.t, answer.Body.Close())
-	require.Equal(g.t, http.StatusOK, answer.StatusCode)
-	who := identityOf{}
-	for name, values := range answer.Header {
-		if ours := looksLikeOurs(name); ours != "" {
-			who[ours] = values[0]
-		}
-	}
-	require.Len(g.t, who, 5)
-	return who
-}
-
-// looksLikeOurs is which of rescind's headers an application may take one for:
-// CGI, and all that came after it, knows no difference between - and _.
-func looksLikeOurs(name string) string {
-	name = strings.ReplaceAll(strings.ToLower(name), "_", "-")
-	switch name {
-	case "x-auth-issuer", "x-auth-subject", "x-auth-session", "x-auth-scope", "x-auth-token-id":
-		return name
-	}
-	return ""
-}
-
-// is wants that the application saw who is asking, from rescind alone.
-func (g *gateway) is(got answer, want identityOf) {
-	g.t.Helper()
-	require.NotNil(g.t, got.Saw, "%d %s", got.Status, got.Body)
-	found := identityOf{}
-	for name, values := range got.Saw.Header {
-		if ours := looksLikeOurs(name); ours != "" {
-			assert.Len(g.t, values, 1, name)
-			assert.NotContains(g.t, found, ours, "two that look like it")
-			found[ours] = strings.Join(values, ", ")
-		}
-	}
-	for name, value := range want {
-		// What is empty may as well not be sent.
-		assert.Equal(g.t, value, found[name], name)
-		delete(found, name)
-	}
-	assert.Empty(g.t, found, "headers that are not rescind's")
-}
-
-// refused wants that the application was not asked.
-func (g *gateway) refused(got answer, status int, why string) {
-	g.t.Helper()
-	assert.Equal(g.t, status, got.Status, why)
-	assert.Nil(g.t, got.Saw, why)
-	switch status {
-	case http.StatusUnauthorized:
-		assert.Regexp(g.t, "^Bearer ?", got.Header.Get("WWW-Authenticate"), why)
-	case http.StatusServiceUnavailable:
-		assert.NotEmpty(g.t, got.Header.Get("Retry-After"), why)
-	}
-}
-
 func (g *gateway) identity() {
 	token := g.house.Login(g.house.Alice).AccessToken
 	got := g.ask("GET", "/", token, nil, "")
@@ -130,6 +67,20 @@ func (g *gateway) identity() {
 	assert.Equal(g.t, g.house.Issuer, got.Saw.Header.Get("X-Auth-Issuer"))
 	assert.Equal(g.t, "read write", got.Saw.Header.Get("X-Auth-Scope"))
 	assert.NotContains(g.t, got.Saw.Header, "Authorization", "stripped, where nothing else is chosen")
+
+	// A client's own token has no session: what is empty replaces, too.
+	machine := g.house.addClient("machine", "--scope", "read,write")
+	form := []byte("grant_type=client_credentials")
+	status, body := g.house.post(g.house.URL+"/oauth/token", "application/x-www-form-urlencoded", form, func(r *http.Request) {
+		r.SetBasicAuth(machine.ID, machine.Secret)
+	})
+	require.Equal(g.t, http.StatusOK, status, "%s", body)
+	var own tokens
+	require.NoError(g.t, json.Unmarshal(body, &own))
+	got = g.ask("GET", "/", own.AccessToken, []string{"X-Auth-Session: evil"}, "")
+	require.Equal(g.t, http.StatusOK, got.Status, got.Body)
+	g.is(got, g.whoIs(own.AccessToken))
+	assert.Empty(g.t, got.Saw.Header.Get("X-Auth-Session"))
 }
 
 // forgeries: whatever a client calls itself, in whatever spelling, the
@@ -344,4 +295,14 @@ func (g *gateway) outages() {
 	assert.Less(g.t, time.Since(began), patience)
 	g.tap.Mute(false)
 	passes("rescind answers again")
+}
+
+// logs: R19 holds for what the proxy writes down, too. A token in the query is
+// the client's own doing.
+func (g *gateway) logs() {
+	log, err := os.ReadFile(g.runs.log)
+	require.NoError(g.t, err)
+	text := strings.ReplaceAll(string(log), "access_token=eyJ", "")
+	assert.NotContains(g.t, text, "eyJ", "a token")
+	assert.NotContains(g.t, text, g.house.Confidential.Secret, "a key")
 }
