@@ -28,7 +28,7 @@ demo: build ## show a login, an exchange, a replay and a revocation, and what ea
 # Installs redis-server, or a C compiler for the race detector, only as root or
 # with INSTALL=1; otherwise it says which command would.
 .PHONY: test
-test: ## every test of every module with -race, against a private, real redis-server
+test: ## every test with -race (but interop), against a private, real redis-server
 	@redis=$$(.ci/prepare) || exit 2; export REDIS_SERVER="$$redis"; GO="$(GO)" .ci/test
 
 # Installs what is missing, nginx, Caddy, HAProxy, Apache, node, Python and Ruby,

@@ -51,6 +51,7 @@ type Inventory interface {
 var (
 	_ Inventory = (*Memory)(nil)
 	_ Inventory = (*Redis)(nil)
+	_ Inventory = (*Mirror)(nil) // which has Redis list
 )
 
 // ValidLabel reports whether a text may be a session's label: nothing, or

@@ -173,6 +173,7 @@ func TestRedis_Inventory(t *testing.T) {
 	one, two := listedAt("one", time.Now().Add(-time.Minute)), listedAt("two", time.Now())
 	one.Label = "%2D - ä \U0001F4F1"
 	enlist(t, store, one, two)
+	enlist(t, store, listedAt("ended", time.Now().Add(-48*time.Hour))) // is not kept
 	keys := client.Keys(ctx, prefix+":{0}:n:*").Val()
 	require.Len(t, keys, 1)
 	assert.Regexp(t, `:\{0\}:n:[A-Za-z0-9_-]{22}$`, keys[0])

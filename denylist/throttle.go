@@ -50,6 +50,7 @@ type Throttle interface {
 var (
 	_ Throttle = (*Memory)(nil)
 	_ Throttle = (*Redis)(nil)
+	_ Throttle = (*Mirror)(nil) // which has Redis count
 )
 
 // ErrThrottled: too many logins have failed. The error is a [*ThrottledError].

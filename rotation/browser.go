@@ -29,6 +29,7 @@ const (
 	defaultBrowserCookie = "__Secure-refresh"
 	securePrefix         = "__Secure-"
 	maxLoginBody         = 16 << 10 // bytes
+	maxTossed            = 16       // cookies of one name, at a logout
 )
 
 // Browser is the routes of an application in a browser, which keeps its access
@@ -109,19 +110,19 @@ func (b *Browser) serveLogin(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxLoginBody)
 	at, err := b.sessions.Now(r.Context()) // before the credentials are looked at (R6)
 	if err != nil {
-		browserRefusal(err).Write(w)
+		RefusalOf(err).Write(w)
 		return
 	}
 	who, err := b.login(r)
 	if err != nil {
-		browserRefusal(err).Write(w)
+		RefusalOf(err).Write(w)
 		return
 	}
 	cookie, lock := b.lock.New()
 	who.At, who.Lock = at, lock
 	tokens, err := b.sessions.Login(r.Context(), who)
 	if err != nil {
-		browserRefusal(err).Write(w)
+		RefusalOf(err).Write(w)
 		return
 	}
 	http.SetCookie(w, cookie)
@@ -134,14 +135,14 @@ func (b *Browser) serveRefresh(w http.ResponseWriter, r *http.Request) {
 		err = b.checkLock(r, raw)
 	}
 	if err != nil {
-		browserRefusal(err).Write(w)
+		RefusalOf(err).Write(w)
 		return
 	}
 	attempt := Attempt{IdempotencyKey: r.Header.Get("Idempotency-Key")}
 	tokens, err := b.sessions.Exchange(r.Context(), raw, attempt)
 	if err != nil {
 		// The cookie stays: a login in another tab may just have set the next.
-		browserRefusal(err).Write(w)
+		RefusalOf(err).Write(w)
 		return
 	}
 	b.answer(w, http.StatusOK, tokens)
@@ -150,10 +151,17 @@ func (b *Browser) serveRefresh(w http.ResponseWriter, r *http.Request) {
 // serveLogout: where it is not known whether the session has ended, the cookie
 // stays, so that the request can be repeated.
 func (b *Browser) serveLogout(w http.ResponseWriter, r *http.Request) {
-	if raw, err := b.refreshToken(r); err == nil {
-		err = b.sessions.Logout(r.Context(), raw)
-		if err != nil && verifier.RefusalOf(err).Status != http.StatusUnauthorized { // not ours, or never was
-			browserRefusal(err).Write(w)
+	cookies := r.CookiesNamed(b.opts.Cookie)
+	if len(cookies) > maxTossed {
+		badRequest("Too many cookies of one name.").Write(w)
+		return
+	}
+	// A sibling domain may have set another. Whichever of them is the session's,
+	// it ends: it could not be told from here, and this only takes away.
+	for _, c := range cookies {
+		err := b.sessions.Logout(r.Context(), c.Value)
+		if err != nil && RefusalOf(err).Status != http.StatusUnauthorized { // not ours, or never was
+			RefusalOf(err).Write(w)
 			return
 		}
 	}
@@ -204,24 +212,4 @@ func (b *Browser) answer(w http.ResponseWriter, status int, tokens Tokens) {
 		TokenType   string `json:"token_type"`
 		ExpiresIn   int    `json:"expires_in"`
 	}{tokens.Access, "Bearer", left(tokens.AccessExpiresAt)})
-}
-
-func badRequest(description string) verifier.Refusal {
-	return verifier.Refusal{Status: http.StatusBadRequest, Code: "invalid_request", Description: description}
-}
-
-// browserRefusal is the table of this package's errors; the others are the
-// verifier's, whose rest cannot tell.
-func browserRefusal(err error) verifier.Refusal {
-	switch {
-	case errors.Is(err, ErrCredentials):
-		return verifier.Refusal{Status: http.StatusUnauthorized, Code: "invalid_credentials", Description: "The user name or the password is wrong."}
-	case errors.Is(err, ErrInvalid):
-		return badRequest("The request is malformed.")
-	case errors.Is(err, ErrTooOften):
-		return verifier.Refusal{Status: http.StatusTooManyRequests, Code: "rate_limited", Description: "The session was refreshed too often.", RetryAfter: 5}
-	case errors.Is(err, ErrNotExchangeable):
-		return verifier.Refusal{Status: http.StatusUnauthorized, Code: "token_invalid", Description: "The token cannot be exchanged."}
-	}
-	return verifier.RefusalOf(err)
 }

@@ -204,6 +204,37 @@ func TestBrowser_BadInput(t *testing.T) {
 	assert.Equal(t, http.StatusOK, page.post("/session/refresh", "", cross("https://other.example")).Code)
 }
 
+// A page of a sibling domain can add a cookie of that name, for the domain. It
+// must not keep a logout from ending the session.
+func TestBrowser_LogoutWithACookieOfASiblingDomain(t *testing.T) {
+	t.Parallel()
+	for name, tossed := range map[string][]string{"garbage": {"x"}, "empty": {""}, "many": make([]string, 15)} {
+		t.Run(name, func(t *testing.T) {
+			h := newHouse(t, rotation.Options{})
+			page := newTab(t, h.Sessions, rotation.BrowserOptions{})
+			access := page.keep(page.post("/session/login", rightPassword, nil))
+			refresh := page.cookies["__Secure-refresh"].Value
+			w := page.post("/session/logout", "", func(r *http.Request) {
+				r.Header.Del("Cookie")
+				for _, value := range append(tossed, refresh) {
+					r.Header.Add("Cookie", "__Secure-refresh="+value) // as HTTP/2 may split them
+				}
+			})
+			require.Equal(t, http.StatusNoContent, w.Code)
+			h.denies(access)
+		})
+	}
+	h := newHouse(t, rotation.Options{})
+	page := newTab(t, h.Sessions, rotation.BrowserOptions{})
+	access := page.keep(page.post("/session/login", rightPassword, nil))
+	w := page.post("/session/logout", "", func(r *http.Request) {
+		r.Header.Add("Cookie", strings.Repeat("__Secure-refresh=x; ", 16))
+	})
+	assert.Equal(t, http.StatusBadRequest, w.Code, "not done, and said so")
+	assert.Empty(t, w.Header().Values("Set-Cookie"))
+	h.accepts(access)
+}
+
 func TestR14_BrowserKeepsTheCookieWhereNobodyKnows(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, rotation.Options{ReplayWindow: time.Minute})

@@ -97,7 +97,11 @@ func (d *keyDir) writeNext(data []byte) (fileStamp, error) {
 	if err != nil {
 		return fileStamp{}, err
 	}
-	_, err = f.Write(data)
+	// What root has changed, a server under an account of its own must be able to
+	// read: it would go on with a key that was withdrawn.
+	if err = ownLike(f, d.file()); err == nil {
+		_, err = f.Write(data)
+	}
 	if err == nil {
 		err = f.Sync()
 	}

@@ -45,6 +45,29 @@ func TestKeyDir_SurvivesAndIsPrivate(t *testing.T) {
 	}
 }
 
+// What root changes, such as a key that is withdrawn, a server under an account
+// of its own must be able to read.
+func TestKeyDir_FileStaysItsOwners(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	ring := openRing(t, dir)
+	key, err := ring.Generate(verifier.ES256)
+	require.NoError(t, err)
+	file := filepath.Join(dir, "keys.json")
+	uid, gid := uint32(os.Geteuid()), uint32(os.Getegid())
+	if uid == 0 {
+		uid, gid = 65534, 65533
+		require.NoError(t, os.Chown(file, int(uid), int(gid)))
+	}
+	_, err = ring.Withdraw(key.ID)
+	require.NoError(t, err)
+	info, err := os.Stat(file)
+	require.NoError(t, err)
+	owner := info.Sys().(*syscall.Stat_t)
+	assert.Equal(t, []uint32{uid, gid}, []uint32{owner.Uid, owner.Gid})
+	assert.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+}
+
 func TestKeyDir_SecondProcessSeesTheChange(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

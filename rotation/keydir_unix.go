@@ -3,6 +3,7 @@
 package rotation
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"syscall"
@@ -26,4 +27,28 @@ func inode(info fs.FileInfo) uint64 {
 		return st.Ino
 	}
 	return 0
+}
+
+// ownLike gives f the owner and the group of another file, if there is one.
+func ownLike(f *os.File, path string) error {
+	other, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	own, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	mine, ok := own.Sys().(*syscall.Stat_t)
+	theirs, known := other.Sys().(*syscall.Stat_t)
+	if !ok || !known {
+		return errors.ErrUnsupported
+	}
+	if mine.Uid == theirs.Uid && mine.Gid == theirs.Gid {
+		return nil
+	}
+	return f.Chown(int(theirs.Uid), int(theirs.Gid))
 }

@@ -18,7 +18,7 @@ type operatorAPI struct {
 // adminRoutes are the routes of the admin listener.
 func (s *Server) adminRoutes(operator denylist.Operator) http.Handler {
 	o := &operatorAPI{Server: s, denylist: operator}
-	return s.router(map[string]methods{
+	routes := map[string]methods{
 		routeRevocations: {http.MethodGet: s.admins(o.list), http.MethodPost: s.admins(o.revoke)},
 		routeRevocation:  {http.MethodGet: s.admins(o.get), http.MethodDelete: s.admins(o.reinstate)},
 		routeRenewals:    {http.MethodPost: s.admins(o.renew)},
@@ -26,7 +26,11 @@ func (s *Server) adminRoutes(operator denylist.Operator) http.Handler {
 		routeStats:       {http.MethodGet: s.admins(o.stats)},
 		routeMetrics:     {http.MethodGet: s.metrics.serve},
 		routeConsole:     {http.MethodGet: s.console},
-	})
+	}
+	if s.sessions.KeepsInventory() {
+		routes[routeSessions] = methods{http.MethodGet: s.admins(o.sessionsOf)}
+	}
+	return s.router(routes)
 }
 
 // admins lets only those with the admin token pass.

@@ -101,3 +101,19 @@ func (s *Server) logoutOthers(a *answer, r *http.Request) error {
 	a.noContent()
 	return nil
 }
+
+// sessionsOf shows an operator the sessions of a user.
+func (o *operatorAPI) sessionsOf(a *answer, r *http.Request) error {
+	query, err := parameters(r, "sub")
+	if err != nil {
+		return err
+	}
+	if sub := query["sub"]; sub == "" || len(sub) > denylist.MaxID {
+		return badRequest("The query must have sub, of 1 to %d bytes.", denylist.MaxID)
+	}
+	list, err := o.sessions.List(r.Context(), query["sub"])
+	if err != nil {
+		return err
+	}
+	return a.json(http.StatusOK, newSessionsBody(list, ""))
+}

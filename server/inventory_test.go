@@ -2,6 +2,7 @@ package server
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -161,4 +162,25 @@ func TestR14_SessionsThatCannotBeTold(t *testing.T) {
 	s.alive(other.AccessToken)
 	s.list.broken.Store(true)
 	s.ask("GET", "/v1/sessions", tokens.AccessToken, "").refused(http.StatusServiceUnavailable, "denylist_unavailable")
+}
+
+func TestSessions_ForOperators(t *testing.T) {
+	s := newSite(t, siteOptions{listed: true})
+	tokens := s.loginAs("phone")
+	got := s.operate("GET", "/v1/sessions?sub=7d444840-9dc0-11d1-b245-5ffdce74fad2", "")
+	require.Equal(t, http.StatusOK, got.StatusCode)
+	assert.Contains(t, string(got.body), `"sid":"`+s.sessionOf(tokens.AccessToken)+`","label":"phone","current":false`)
+	got = s.operate("GET", "/v1/sessions?sub=nobody", "")
+	assert.JSONEq(t, `{"sessions":[]}`, string(got.body))
+	for _, query := range []string{"", "?sub=", "?sub=a&sub=b", "?sub=a&iss=b", "?sub=%ff", "?sub=" + strings.Repeat("x", 257)} {
+		s.operate("GET", "/v1/sessions"+query, "").refused(http.StatusBadRequest, "invalid_request")
+	}
+	r := httptest.NewRequest("GET", "/v1/sessions?sub=nobody", nil)
+	r.Header.Set("Authorization", "Bearer "+tokens.AccessToken)
+	s.send(s.AdminHandler(), r).refused(http.StatusUnauthorized, "token_invalid")
+	s.list.broken.Store(true)
+	s.operate("GET", "/v1/sessions?sub=nobody", "").refused(http.StatusServiceUnavailable, "denylist_unavailable")
+
+	without := newSite(t, siteOptions{})
+	without.operate("GET", "/v1/sessions?sub=nobody", "").refused(http.StatusNotFound, "not_found")
 }

@@ -201,7 +201,7 @@ func (r *Remote) freshen(ctx context.Context, within time.Duration) error {
 	s := r.state.Load()
 	now := r.now()
 	if s.err != nil {
-		within = 0 // a failure is not repeated early
+		within = min(within, retryAfter/2) // no earlier, but before callers have to wait
 	}
 	if now.Add(within).Before(s.Until) && !now.Before(s.tried) || s.rests(now) {
 		return nil
@@ -243,8 +243,11 @@ func (r *Remote) next(before *remoteState) *remoteState {
 	default:
 		s.Until = now.Add(r.opts.RefreshEvery)
 	}
-	if err == nil {
+	switch {
+	case err == nil:
 		s.keys, s.fetched = set.keys.like(before.keys), now
+	case s.fetched.After(now): // by a clock that was ahead
+		s.fetched = now
 	}
 	// What is not trusted any more is asked for as often as may be.
 	if end := s.fetched.Add(r.opts.TrustFor); s.Until.After(end) {

@@ -547,3 +547,40 @@ func FuzzParseRemoteJWKS(f *testing.F) {
 		}
 	})
 }
+
+// An issuer that hangs is asked by Refresh before anybody has to wait for it.
+func TestRemoteRefreshSparesCallersAFailure(t *testing.T) {
+	t.Parallel()
+	p := newIDP(t)
+	p.publish(p.URL, jwkOf(t, ES256, `kid="one"`))
+	r, clock := remoteAt(t, p, "")
+	require.NoError(t, r.Refresh(t.Context()))
+	p.isDown(true)
+	clock.set(testNow.Add(defaultRefresh - time.Minute))
+	for range 10 * 60 { // ten minutes, second by second
+		tried := r.Stats().Fetches
+		_, err := r.Key(t.Context(), "one")
+		require.NoError(t, err)
+		require.Equal(t, tried, r.Stats().Fetches, "a caller never fetches")
+		assert.NotErrorIs(t, r.Refresh(t.Context()), ErrKeys)
+		clock.pass(time.Second)
+	}
+	assert.Equal(t, uint64(1+20), r.Stats().Fetches, "once in 30 s")
+}
+
+// A clock that was ahead, and went back, makes no key trusted for longer.
+func TestRemoteTrustOfAClockThatWasAhead(t *testing.T) {
+	t.Parallel()
+	p := newIDP(t)
+	p.publish(p.URL, jwkOf(t, ES256, `kid="one"`))
+	r, clock := remoteAt(t, p, "")
+	clock.set(testNow.Add(365 * 24 * time.Hour))
+	require.NoError(t, r.Refresh(t.Context()))
+	p.isDown(true)
+	clock.set(testNow)
+	_, err := r.Key(t.Context(), "one")
+	require.NoError(t, err)
+	clock.pass(defaultTrust)
+	_, err = r.Key(t.Context(), "one")
+	assert.ErrorIs(t, err, ErrKeys)
+}

@@ -68,7 +68,7 @@ func (s *service) routes() http.Handler {
 func (s *service) login(w http.ResponseWriter, r *http.Request) {
 	at, err := s.sessions.Now(r.Context()) // before the credentials are looked at
 	if err != nil {
-		verifier.RefusalOf(err).Write(w)
+		rotation.RefusalOf(err).Write(w)
 		return
 	}
 	// Here a real service looks at a password.
@@ -83,7 +83,7 @@ func (s *service) refresh(w http.ResponseWriter, r *http.Request) {
 
 func (s *service) logout(w http.ResponseWriter, r *http.Request) {
 	if err := s.sessions.Logout(r.Context(), r.PostFormValue("token")); err != nil {
-		verifier.RefusalOf(err).Write(w)
+		rotation.RefusalOf(err).Write(w)
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -93,7 +93,7 @@ func (s *service) logout(w http.ResponseWriter, r *http.Request) {
 // 503.
 func answer(w http.ResponseWriter, tokens rotation.Tokens, err error) {
 	if err != nil {
-		verifier.RefusalOf(err).Write(w)
+		rotation.RefusalOf(err).Write(w)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")

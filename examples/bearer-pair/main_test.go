@@ -48,6 +48,11 @@ func TestSession(t *testing.T) {
 	assert.Equal(t, http.StatusOK, hello(second.Access))
 	assert.Equal(t, http.StatusOK, hello(first.Access), "a request that is under way")
 
+	_, status = post("/login", url.Values{})
+	assert.Equal(t, http.StatusBadRequest, status, "nobody to log in")
+	_, status = post("/refresh", token(second.Access))
+	assert.Equal(t, http.StatusUnauthorized, status, "an access token is no refresh token")
+
 	third, _ := post("/refresh", token(second.Refresh))
 	_, status = post("/refresh", token(first.Refresh)) // a thief's
 	assert.Equal(t, http.StatusUnauthorized, status)

@@ -72,14 +72,14 @@ func (s *service) routes() http.Handler {
 func (s *service) login(w http.ResponseWriter, r *http.Request) {
 	at, err := s.sessions.Now(r.Context()) // before the credentials are looked at
 	if err != nil {
-		verifier.RefusalOf(err).Write(w)
+		rotation.RefusalOf(err).Write(w)
 		return
 	}
 	// Here a real service looks at a password.
 	cookie, lock := s.lock.New()
 	tokens, err := s.sessions.Login(r.Context(), rotation.Login{At: at, Subject: r.PostFormValue("subject"), Lock: lock})
 	if err != nil {
-		verifier.RefusalOf(err).Write(w)
+		rotation.RefusalOf(err).Write(w)
 		return
 	}
 	http.SetCookie(w, cookie)

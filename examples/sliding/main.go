@@ -65,13 +65,13 @@ func newService(store rotation.Store, now func() time.Time) (http.Handler, error
 func login(sessions *rotation.Sessions, w http.ResponseWriter, r *http.Request) {
 	at, err := sessions.Now(r.Context()) // before the credentials are looked at
 	if err != nil {
-		verifier.RefusalOf(err).Write(w)
+		rotation.RefusalOf(err).Write(w)
 		return
 	}
 	// Here a real service looks at a password.
 	tokens, err := sessions.Login(r.Context(), rotation.Login{At: at, Subject: r.PostFormValue("subject")})
 	if err != nil {
-		verifier.RefusalOf(err).Write(w)
+		rotation.RefusalOf(err).Write(w)
 		return
 	}
 	w.Header().Set("Cache-Control", "no-store")

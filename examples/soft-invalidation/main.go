@@ -116,13 +116,13 @@ func (s *service) admin() http.Handler {
 func (s *service) login(w http.ResponseWriter, r *http.Request) {
 	at, err := s.sessions.Now(r.Context()) // before the credentials are looked at
 	if err != nil {
-		verifier.RefusalOf(err).Write(w)
+		rotation.RefusalOf(err).Write(w)
 		return
 	}
 	// Here a real service looks at a password.
 	tokens, err := s.sessions.Login(r.Context(), rotation.Login{At: at, Subject: r.PostFormValue("subject")})
 	if err != nil {
-		verifier.RefusalOf(err).Write(w)
+		rotation.RefusalOf(err).Write(w)
 		return
 	}
 	w.Header().Set("Cache-Control", "no-store")
