@@ -70,7 +70,15 @@ func (s *Sessions) exchangeOnce(ctx context.Context, raw string, a Attempt, mark
 	}
 	old.marked = max(old.marked, marked)
 	tokens, err := s.succeed(ctx, old, a, now)
-	return claims, tokens, err
+	if err != nil {
+		return claims, Tokens{}, err
+	}
+	// Its key may have been withdrawn meanwhile. What a thief has signed with it
+	// must not become what the next key has signed.
+	if _, err := s.ring.Key(ctx, claims.KeyID()); err != nil {
+		return claims, Tokens{}, err
+	}
+	return claims, tokens, nil
 }
 
 // succeed fixes, signs and spends, in this order (R8).
@@ -151,6 +159,11 @@ func (s *Sessions) exchangeable(c verifier.Claims, a Attempt) (presented, error)
 	p.session, err = uuid.Parse(c.Session())
 	if err != nil || p.session.String() != c.Session() || c.SessionExpiresAt().IsZero() || c.Rotation() < 0 || c.Subject() == "" {
 		return presented{}, fmt.Errorf("%w: it belongs to no session", ErrNotExchangeable)
+	}
+	// Login makes none of those. One that was made with a leaked key would leave
+	// descendants that outlive both the key and every cutoff.
+	if c.Login().After(s.opts.Now().Add(denylist.MaxLeeway)) {
+		return presented{}, fmt.Errorf("%w: its login is in the future", ErrNotExchangeable)
 	}
 	p.subject, p.clientID = c.Subject(), c.ClientID()
 	p.login, p.sessionEnd, p.rotation = c.Login(), c.SessionExpiresAt(), c.Rotation()

@@ -127,7 +127,7 @@ func (l *Sliding) renew(r *http.Request, c verifier.Claims) (string, error) {
 	switch {
 	case err == nil:
 		return tokens.Access, nil
-	case errors.Is(err, denylist.ErrRevoked):
+	case errors.Is(err, denylist.ErrRevoked), errors.Is(err, verifier.ErrKeyWithdrawn):
 		return "", err
 	case !settled(err):
 		l.opts.OnFailure(err)

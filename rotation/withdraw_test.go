@@ -1,6 +1,7 @@
 package rotation_test
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -40,6 +41,55 @@ func TestWithdraw_DeniesEverythingAtOnceAndSaysWhy(t *testing.T) {
 	_, err = h.api.Verify(t.Context(), before.Access)
 	assert.ErrorIs(t, err, verifier.ErrKeyWithdrawn, "not only the first time")
 	assert.EqualValues(t, 1, h.api.CacheStats().Voided)
+}
+
+// What was signed with a leaked key is not exchanged for what the next one signs,
+// however long the exchange takes.
+func TestWithdraw_DuringAnExchange(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*rotation.KeyRing, string) error{
+		"withdrawn": func(ring *rotation.KeyRing, kid string) error { _, err := ring.Withdraw(kid); return err },
+		"retired":   func(ring *rotation.KeyRing, kid string) error { return ring.Retire(kid, true) },
+	} {
+		for _, style := range []rotation.Style{rotation.Pair, rotation.Single} {
+			var h *house
+			leaked := ""
+			h = newHouse(t, rotation.Options{Style: style, Claims: func(context.Context, rotation.ClaimsRequest) (rotation.FreshClaims, error) {
+				if leaked == "" {
+					return rotation.FreshClaims{}, nil
+				}
+				return rotation.FreshClaims{}, end(h.ring, leaked)
+			}})
+			stolen := h.login()
+			leaked = h.ring.List()[0].ID
+			raw := stolen.Refresh
+			if style == rotation.Single {
+				raw = stolen.Access
+			}
+			tokens, err := h.Exchange(t.Context(), raw, rotation.Attempt{})
+			require.Equal(t, 401, verifier.RefusalOf(err).Status, "%s: %v", name, err)
+			assert.Zero(t, tokens)
+		}
+	}
+}
+
+// What was exchanged before its key was withdrawn has the next key's signature.
+// A revocation of the issuer ends that, since no forged login is later than it.
+func TestR6_ALoginInTheFutureIsNotExchanged(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, rotation.Options{})
+	forged := func(login time.Time) string {
+		now, at := h.clock.Now().Unix(), login.Unix()
+		raw, err := h.ring.Sign("rt+jwt", fmt.Appendf(nil, `{"iss":%q,"sub":"s","aud":%q,"jti":"j","sid":"2e7a4f5e-6c0a-4e55-9f0f-3a53c6d1a001",`+
+			`"iat":%d,"exp":%d,"auth_time":%d,"auth_ms":%d,"session_exp":%d,"rot":0,"access_exp":%d}`,
+			issuer, issuer, now, now+3600, at, login.UnixMilli(), now+1<<30, now))
+		require.NoError(t, err)
+		return raw
+	}
+	h.refuses(forged(h.clock.Now().Add(denylist.MaxLeeway+time.Minute)), rotation.ErrNotExchangeable)
+	h.refuses(forged(h.clock.Now().AddDate(30, 0, 0)), rotation.ErrNotExchangeable)
+	h.noEntries()
+	h.exchange(forged(h.clock.Now().Add(denylist.MaxLeeway)))
 }
 
 func TestWithdraw_WhateverTheKeyDid(t *testing.T) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -11,11 +12,14 @@ import (
 	"github.com/rescindhq/rescind/verifier"
 )
 
+// tableHint is for a table that is wrong.
+const tableHint = "each issuer has a table [[issuers]] of its own; docs/issuers.md lists its keys"
+
 // otherIssuers are those of the [[issuers]] tables. Nothing is fetched yet.
 func (c *call) otherIssuers() ([]verifier.Issuer, error) {
 	issuers, err := trust.Issuers(c.issuerTables)
 	if err != nil {
-		return nil, usageError("[[issuers]]: %w", err)
+		return nil, usageError("[[issuers]]: %w", err).hint(tableHint)
 	}
 	for _, name := range c.forwardAuthIssuers {
 		if !slices.ContainsFunc(issuers, func(i verifier.Issuer) bool { return i.Name == name }) {
@@ -84,23 +88,33 @@ func (c *call) verifierOfOthers(list verifier.Denylist) (*verifier.Verifier, err
 	}
 	v, err := verifier.New(list, issuers, verifier.Options{Leeway: c.leeway, NoCache: true})
 	if err != nil {
-		return nil, usageError("[[issuers]]: %w", err)
+		return nil, usageError("[[issuers]]: %w", err).hint(tableHint)
 	}
 	return v, nil
 }
 
+// foreignLife is how long a session of an issuer may live of which nothing else
+// is known, as in the server.
+const foreignLife = 90 * day
+
 // lifetimeOf is how long an entry must last whose end is not known (R5): 0, the
-// store's default, unless a table says more about its issuer.
+// store's default, which is about our tokens, unless a table says more about
+// its issuer. One that --issuer names need not be ours, and where it has no
+// table, nothing that is set here is about it.
 func (c *call) lifetimeOf(list verifier.Denylist, entry denylist.Entry) (time.Duration, error) {
+	var unknown time.Duration
+	if c.origin["issuer"] == "--issuer" {
+		unknown = max(foreignLife, c.longestLifetime())
+	}
 	if len(c.issuerTables) == 0 {
-		return 0, nil
+		return unknown, nil
 	}
 	v, err := c.verifierOfOthers(list)
 	if err != nil {
 		return 0, err
 	}
 	if entry.Scope == denylist.ScopeToken {
-		return v.MaxLifetime(entry.Issuer), nil
+		return cmp.Or(v.MaxLifetime(entry.Issuer), unknown), nil
 	}
-	return v.SessionLife(entry.Issuer), nil
+	return cmp.Or(v.SessionLife(entry.Issuer), unknown), nil
 }

@@ -12,7 +12,9 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
+	"github.com/rescindhq/rescind/denylist"
 	"github.com/rescindhq/rescind/internal/idptest"
 	"github.com/rescindhq/rescind/verifier"
 )
@@ -123,4 +125,34 @@ func serveRefused(t *testing.T, config string) (code int, stderr string) {
 	args := []string{"serve", "--config", config, "--addr", "127.0.0.1:0", "--admin-addr", "127.0.0.1:0"}
 	code = run(t.Context(), args, streams{new(bytes.Buffer), io.Discard, &said}, environment(nil))
 	return code, said.String()
+}
+
+// R5: what is set for our own tokens says nothing about an issuer that has no
+// table: its sessions may be long.
+func TestR5_LifetimeOfAnEntryWithoutATable(t *testing.T) {
+	t.Parallel()
+	config := configFile(t, "issuer = \"https://id.test\"\n[[issuers]]\nname = \"https://idp.test\"\naudiences = [\"api\"]\nsession_life = \"10h\"\nmax_lifetime = \"2h\"\n")
+	for _, tt := range []struct {
+		args  string
+		scope denylist.Scope
+		want  time.Duration
+	}{
+		{"--config FILE", denylist.ScopeSubject, 0},
+		{"--config FILE --issuer https://idp.test", denylist.ScopeSubject, 10 * time.Hour},
+		{"--config FILE --issuer https://idp.test", denylist.ScopeToken, 2 * time.Hour},
+		{"--config FILE --issuer https://nobody.test", denylist.ScopeSubject, 90 * day},
+		{"--config FILE --issuer https://nobody.test", denylist.ScopeToken, 90 * day},
+		{"--issuer https://nobody.test", denylist.ScopeSession, 90 * day},
+		{"--issuer https://nobody.test --max-refresh-lifetime 100d", denylist.ScopeSession, 100 * day},
+	} {
+		args := strings.Fields("revoke --max-access-lifetime 1h " + strings.ReplaceAll(tt.args, "FILE", config))
+		if !strings.Contains(tt.args, "refresh") {
+			args = append(args, "--max-refresh-lifetime", "1h")
+		}
+		c, err := prepare(args, streams{}, func(string) string { return "" })
+		require.NoError(t, err)
+		got, err := c.lifetimeOf(denylist.NewMemory(denylist.MemoryOptions{}), denylist.Entry{Scope: tt.scope, Issuer: c.issuer})
+		require.NoError(t, err)
+		assert.Equal(t, tt.want, got, tt.args)
+	}
 }

@@ -77,7 +77,7 @@ func readConfig(path string) (map[string]any, []trust.Table, error) {
 	}
 	tables, err := trust.Parse(data)
 	if err != nil {
-		return nil, nil, usageError("%s: %w", path, err)
+		return nil, nil, usageError("%s: %w", path, err).hint(tableHint)
 	}
 	delete(keys, trust.Key)
 	return keys, tables, nil
