@@ -233,7 +233,7 @@ func (m *Mirror) publish(ctx context.Context, l *mirrorLoad, reason error) {
 // full waits until there may be room for the denylist again.
 func (m *Mirror) full(ctx context.Context, l *mirrorLoad, reason error) {
 	m.enter(ctx, MirrorFull, reason)
-	fits := int64(l.table.len()) * 15 / 16
+	fits, room := int64(l.table.len())*15/16, m.room()
 	m.sink.table, l.table = nil, nil // their memory is what the next one needs
 	for interrupted(ctx) == nil {
 		if pause(ctx, time.Second) != nil {
@@ -242,7 +242,9 @@ func (m *Mirror) full(ctx context.Context, l *mirrorLoad, reason error) {
 		if err := m.readClock(ctx); err != nil {
 			continue
 		}
-		m.purgeFormer()
+		if m.purgeFormer(); m.room() > room+room/16 {
+			return // it was full beside what Redis once forgot
+		}
 		// Counting forgets what has expired: what is left is what a load reads.
 		if counts, err := m.Counts(ctx); err == nil && counts.Total() <= fits {
 			return

@@ -140,14 +140,22 @@ func (s *flights) takeOff(now int64) int {
 }
 
 // fly takes those who wait, flight by flight, until there are none or another
-// leads.
+// leads. Where a hook ends the goroutine, another goes on: its number would be
+// under way for ever.
 func (s *flights) fly(number int) {
+	ended := false
+	defer func() {
+		if !ended {
+			go s.fly(number)
+		}
+	}()
 	for f := s.next(number); f != nil; f = s.next(number) {
 		s.carry(f)
 		// Those who got their answers ask again before the next takes off, so
 		// that they need not wait for the one after it: a third less of Redis.
 		runtime.Gosched()
 	}
+	ended = true
 }
 
 // carry has a flight asked and lands it, whatever becomes of it. What a hook of

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -259,4 +260,27 @@ func TestShare_HookPanics(t *testing.T) {
 			r.landed(t)
 		})
 	}
+}
+
+// TestShare_HookEndsGoroutine: nor do those hang who come after a hook that has
+// ended the goroutines of round trips, more of them than may be under way.
+func TestShare_HookEndsGoroutine(t *testing.T) {
+	t.Parallel()
+	r, _, w := crowd(t, RedisOptions{})
+	for range 3 * maxAloft {
+		w.close(func(redis.Cmder) error { runtime.Goexit(); return nil })
+		var all sync.WaitGroup
+		for i := range 20 {
+			all.Go(func() {
+				assert.ErrorIs(t, r.Check(t.Context(), tokenOf(fmt.Sprint(i))), ErrUnavailable)
+			})
+		}
+		all.Wait()
+		w.close(func(redis.Cmder) error { return nil })
+		for i := range 20 {
+			all.Go(func() { assert.NoError(t, r.Check(t.Context(), tokenOf(fmt.Sprint(i)))) })
+		}
+		all.Wait()
+	}
+	r.landed(t)
 }

@@ -128,7 +128,7 @@ func TestShare_WhoLeaves(t *testing.T) {
 			assert.ErrorIs(t, err, ErrUnavailable)
 		})
 	}
-	soon, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	soon, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	left.Go(func() { assert.ErrorIs(t, r.Check(soon, tokenOf("soon")), context.DeadlineExceeded) })
 	r.seated(t, 11)

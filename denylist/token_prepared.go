@@ -61,6 +61,9 @@ type keptPlaces struct {
 // that was prepared, of the same issuer: what tokens of an issuer have in common
 // they then share.
 func (p *Prepared) Set(t Token, like *Prepared) {
+	if p.issuer != nil { // it was another: its places would be looked at, and that one allowed
+		*p = Prepared{}
+	}
 	if t.validate() != nil {
 		p.token = t
 		return

@@ -81,6 +81,28 @@ func TestPrepared_NoToken(t *testing.T) {
 	}
 }
 
+// TestPrepared_SetAgain: nothing of another token is left in one that was set
+// before, which would be allowed in its place.
+func TestPrepared_SetAgain(t *testing.T) {
+	t.Parallel()
+	k, err := newKeys("", 1)
+	require.NoError(t, err)
+	r := mirrorRecord{revoked: true, expiresAt: mirrorNow.Add(time.Hour)}
+	table := newMirrorTable(0, func() time.Time { return mirrorNow })
+	dead := tokenOf("dead")
+	require.NoError(t, table.put(mirrorKeyFor(Entry{Scope: ScopeSession, Issuer: testIssuer, ID: dead.Session}), r))
+	var p Prepared
+	p.Set(tokenOf("live"), nil)
+	assert.True(t, table.lacks(&p))
+	k.places(p.Token())
+	p.Set(dead, nil)
+	assert.False(t, table.lacks(&p))
+	assert.Equal(t, dead.digests(k), p.all())
+	assert.Equal(t, k.places(dead), k.places(p.Token()))
+	p.Set(Token{Issuer: testIssuer}, nil)
+	assert.Nil(t, p.issuer, "what no store takes is no other's")
+}
+
 func reload(t *testing.T, m *Mirror) {
 	t.Helper()
 	l, err := m.load(t.Context())

@@ -3,6 +3,8 @@ package verifier
 import (
 	"context"
 	"errors"
+	"runtime"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -198,4 +200,55 @@ func TestCache_KeyIsRetiredMeanwhile(t *testing.T) {
 	require.NoError(t, err, "it began before")
 	_, err = v.Verify(t.Context(), raw)
 	assert.ErrorIs(t, err, ErrUnknownKey)
+}
+
+// TestGeneration_WithdrawnWhileHit: whoever looks once a key is gone is refused,
+// however many tokens of it are being hit, verified again and driven out then;
+// and what was handed out before stays what it was.
+func TestGeneration_WithdrawnWhileHit(t *testing.T) {
+	t.Parallel()
+	f := newForge(t, HS256)
+	keys := newTurning(f.key)
+	issuer := f.issuer()
+	issuer.Keys = keys
+	v, err := New(empty{}, []Issuer{issuer}, Options{Now: testClock, CacheEntries: 14})
+	require.NoError(t, err)
+	only, err := v.Only(issuer.Name)
+	require.NoError(t, err)
+	raws := make([]string, 20)
+	for i := range raws {
+		raws[i] = f.token(map[string]any{"jti": strconv.Itoa(i)})
+	}
+	var turns atomic.Int64 // odd: there is no key
+	var all sync.WaitGroup
+	for g := range 4 {
+		verifier := []*Verifier{v, only}[g%2]
+		all.Go(func() {
+			var kept [20]Claims
+			for n := g; turns.Load() < 1000; n++ {
+				runtime.Gosched()
+				begun := turns.Load()
+				claims, err := verifier.Verify(context.Background(), raws[n%20])
+				if err == nil {
+					assert.False(t, begun%2 == 1 && turns.Load() == begun, "accepted without a key")
+					kept[n%20] = claims
+				}
+				if held := kept[n/3%20]; held != (Claims{}) {
+					assert.Equal(t, strconv.Itoa(n/3%20), held.ID())
+				}
+			}
+		})
+	}
+	for turns.Load() < 1000 {
+		keys.turn(Key{})
+		turns.Add(1)
+		runtime.Gosched()
+		turns.Add(1)
+		keys.turn(f.key)
+		runtime.Gosched()
+	}
+	all.Wait()
+	stats := v.CacheStats()
+	assert.NotZero(t, stats.Voided)
+	assert.NotZero(t, stats.Hits)
 }
