@@ -160,6 +160,8 @@ func TestRefusesToStart(t *testing.T) {
 	keyFile, _ := ours(t)
 	redis := redistest.Shared(t)
 	evicting := redistest.Start(t, "--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru")
+	capitals := filepath.Join(t.TempDir(), "rescind.toml")
+	require.NoError(t, os.WriteFile(capitals, []byte("[[Issuers]]\nname = \"https://idp.test\"\naudiences = [\"api\"]\nalgoritms = [\"RS256\"]\n"), 0o600))
 	good := map[string]string{"RESCIND_REDIS": redis.URL(), "RESCIND_PREFIX": redis.Prefix(), "RESCIND_ISSUER": ourIssuer, "RESCIND_KEYS": keyFile}
 	for _, tt := range []struct {
 		name string
@@ -181,6 +183,8 @@ func TestRefusesToStart(t *testing.T) {
 		{"an issuer that nobody knows", nil, "--forward-auth-issuers https://other.test", exitUsage, "is not trusted"},
 		{"no file of settings", nil, "--config nowhere.toml", exitUsage, "nowhere.toml"},
 		{"no such flag", nil, "--redis-password hunter22", exitUsage, "unknown flag"},
+		{"words beside the flags", nil, "--insecure-skip-inspection false", exitUsage, `unexpected "false"`},
+		{"a misspelt restriction, in capitals", map[string]string{"RESCIND_CONFIG": capitals}, "", exitUsage, `unknown key "Issuers.algoritms"`},
 		{"no file of keys", map[string]string{"RESCIND_KEYS": "nowhere.json"}, "", exitUsage, "nowhere.json"},
 		{"an issuer without https", map[string]string{"RESCIND_KEYS": "", "RESCIND_ISSUER": "http://id.test"}, "", exitUsage, "want https"},
 	} {
