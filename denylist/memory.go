@@ -27,6 +27,7 @@ type Memory struct {
 	chains  *table[name, *chain]                  // by session
 	marks   *table[markName, time.Time]
 	logins  *table[string, failures] // counts of failed ones
+	homes   *table[string, failures] // the same, where their accounts are at home
 	lists   *table[name, []Listed]   // inventories, by subject
 	log     changeLog
 }
@@ -54,6 +55,7 @@ func NewMemory(opts MemoryOptions) *Memory {
 		chains: newTable[name, *chain](),
 		marks:  newTable[markName, time.Time](),
 		logins: newTable[string, failures](),
+		homes:  newTable[string, failures](),
 		lists:  newTable[name, []Listed](),
 		log:    newChangeLog(),
 	}

@@ -2,8 +2,10 @@ package denylist
 
 import "context"
 
-// maxCounts is how many counts of failed logins Memory keeps: some 20 MB.
-// Beyond it the one goes that would be forgotten first.
+// maxCounts is how many counts of failed logins Memory keeps, and how many
+// homes of accounts: some 20 MB each. Beyond it the one goes that would be
+// forgotten first. They are apart, since homes last: whoever made many would
+// leave no place for counts.
 const maxCounts = 100_000
 
 // Try implements [Throttle].
@@ -40,9 +42,12 @@ func (m *Memory) Admit(ctx context.Context, t Trial) error {
 	now := millis(m.clock())
 	names := t.names()
 	if _, name := m.countOf(names); t.Limits.Account > 0 {
-		m.logins.drop(name)
+		if name != names.home {
+			m.logins.drop(name)
+		}
 		if t.Address != "" {
-			m.logins.put(names.home, failures{}, atMillis(now+homeLife))
+			m.homes.put(names.home, failures{}, atMillis(now+homeLife))
+			forgetMost(m.homes, now)
 		}
 	}
 	m.keepCount(names.address, m.count(names.address).fewer(addressDrain), now)
@@ -79,27 +84,30 @@ func (m *Memory) count(name string) failures {
 
 // countOf is the count that an attempt on an account is among, and its name.
 func (m *Memory) countOf(names trialNames) (failures, string) {
-	if _, home := m.logins.get(names.home, m.clock()); home {
-		return m.count(names.home), names.home
+	if f, home := m.homes.get(names.home, m.clock()); home {
+		return f, names.home
 	}
 	return m.count(names.account), names.account
 }
 
 // keepCount keeps a count until it is empty; that of a home as long as the home.
 func (m *Memory) keepCount(name string, f failures, now int64) {
-	expires := atMillis(f.empty)
-	if r := m.logins.rows[name]; r != nil && isHome(name) {
-		expires = r.expires
+	if r := m.homes.rows[name]; r != nil {
+		m.homes.put(name, f, r.expires)
+		return
 	}
-	if millis(expires) <= now {
+	if f.empty <= now {
 		m.logins.drop(name)
 		return
 	}
-	m.logins.put(name, f, expires)
-	m.logins.prune(atMillis(now), pruneBatch)
-	for len(m.logins.queue) > maxCounts {
-		m.logins.drop(m.logins.queue[0].key)
-	}
+	m.logins.put(name, f, atMillis(f.empty))
+	forgetMost(m.logins, now)
 }
 
-func isHome(name string) bool { return len(name) > 3 && name[2] == 'h' }
+// forgetMost keeps a table of counts within its bounds.
+func forgetMost(counts *table[string, failures], now int64) {
+	counts.prune(atMillis(now), pruneBatch)
+	for len(counts.queue) > maxCounts {
+		counts.drop(counts.queue[0].key)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -267,6 +268,10 @@ func (s *Sessions) signAgain(next descent, extra jsontext.Value, on denylist.Suc
 	m, err := mintOf(on, next)
 	if err != nil {
 		return Tokens{}, err
+	}
+	if _, err := narrow(next.scope, strings.Fields(m.scope)); err != nil && s.opts.Claims == nil {
+		// Only an application gives more than was granted, never a store.
+		return Tokens{}, fmt.Errorf("rotation: successor on record has more scope than was granted: %w", denylist.ErrUnavailable)
 	}
 	m.extra = extra
 	tokens, err := s.sign(next, m)

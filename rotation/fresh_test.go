@@ -63,6 +63,36 @@ func TestScope_BeyondTheGrantIsRefusedAndSpendsNothing(t *testing.T) {
 	})
 }
 
+// tampered is a store that somebody else can write to.
+type tampered struct {
+	rotation.Store
+	note string
+}
+
+func (s tampered) Spend(ctx context.Context, t denylist.Token, n denylist.Successor, how denylist.Exchange) (denylist.Spent, error) {
+	spent, err := s.Store.Spend(ctx, t, n, how)
+	spent.Successor.Note = s.note
+	return spent, err
+}
+
+func TestR11_ATamperedNoteGrantsNothing(t *testing.T) {
+	styles(t, func(t *testing.T, style rotation.Style) {
+		h := newHouse(t, rotation.Options{Style: style, ReplayWindow: time.Minute})
+		first := h.login("read", "write")
+		second := h.exchange(carrier(first))
+		note := "2 " + itoa(second.AccessExpiresAt.Unix()) + " 0 0 "
+		for _, rest := range []string{"=read admin", "=admin", "=read  write", "*admin", "= read", "=" + strings.Repeat("read ", 300), ""} {
+			tokens, err := h.node(tampered{h.list, note + rest}, nil).Exchange(t.Context(), carrier(first), rotation.Attempt{})
+			assert.ErrorIs(t, err, denylist.ErrUnavailable, rest)
+			assert.NotErrorIs(t, err, rotation.ErrScope, rest)
+			assert.Zero(t, tokens)
+		}
+		again, err := h.node(tampered{h.list, note + "=write"}, nil).Exchange(t.Context(), carrier(first), rotation.Attempt{})
+		require.NoError(t, err)
+		assert.Equal(t, []string{"write"}, again.Scope)
+	})
+}
+
 func TestScope_ASingleTokenIsNarrowedForGood(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, rotation.Options{Style: rotation.Single})

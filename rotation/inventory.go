@@ -7,10 +7,15 @@ import (
 	"time"
 
 	"github.com/rescindhq/rescind/denylist"
+	"github.com/rescindhq/rescind/verifier"
 )
 
-// ErrNoSession: the subject has no such session, or none that is alive.
-var ErrNoSession = errors.New("rotation: no such session")
+var (
+	// ErrNoSession: the subject has no such session, or none that is alive.
+	ErrNoSession = errors.New("rotation: no such session")
+	// ErrUnlisted: the session is in no list, so that others may be in none.
+	ErrUnlisted = errors.New("rotation: session is not listed")
+)
 
 // errNoInventory: Options.Inventory is not set.
 var errNoInventory = fmt.Errorf("%w: sessions are kept in no inventory", ErrInvalid)
@@ -31,32 +36,52 @@ func (s *Sessions) List(ctx context.Context, subject string) ([]denylist.Listed,
 // End ends one of a subject's sessions. ErrNoSession: it is not listed as one
 // of the subject's, or has ended already.
 func (s *Sessions) End(ctx context.Context, subject, session string) error {
-	return s.endListed(ctx, subject, func(l denylist.Listed) bool { return l.Session == session }, ErrNoSession)
-}
-
-// EndOthers ends all sessions of a subject that are listed, but for one. Those
-// that no inventory knows go on: LogoutAll ends them too, and this one.
-func (s *Sessions) EndOthers(ctx context.Context, subject, but string) error {
-	return s.endListed(ctx, subject, func(l denylist.Listed) bool { return l.Session != but }, nil)
-}
-
-// endListed revokes the sessions that are meant; where there are none, it
-// returns none.
-func (s *Sessions) endListed(ctx context.Context, subject string, meant func(denylist.Listed) bool, none error) error {
 	list, err := s.List(ctx, subject)
 	if err != nil {
 		return err
 	}
-	var entries []denylist.Entry
 	for _, l := range list {
-		if meant(l) {
-			entries = append(entries, denylist.SessionEntry(s.opts.Issuer, l.Session, l.Ends).WithReason("ended by its user"))
+		if l.Session == session {
+			return s.revoke(ctx, s.listedEntry(l))
 		}
 	}
-	if len(entries) == 0 {
-		return none
+	return ErrNoSession
+}
+
+// EndOthers ends all sessions of a token's subject but the token's own: those
+// that are listed, and all that began before it. An inventory forgets the oldest
+// first, so that is every one where the token's session is listed. ErrUnlisted:
+// it is not. The others that are known have ended all the same.
+func (s *Sessions) EndOthers(ctx context.Context, own verifier.Claims) error {
+	list, err := s.List(ctx, own.Subject())
+	if err != nil {
+		return err
 	}
-	return s.revoke(ctx, entries...)
+	earlier := denylist.SubjectEntry(s.opts.Issuer, own.Subject(), own.Login().Add(-time.Millisecond))
+	earlier.Lifetime = s.opts.longestLifetime()
+	entries := []denylist.Entry{earlier.WithReason(endedByUser)}
+	listed := false
+	for _, l := range list {
+		if l.Session == own.Session() {
+			listed = true
+			continue
+		}
+		entries = append(entries, s.listedEntry(l))
+	}
+	if err := s.revoke(ctx, entries...); err != nil {
+		return err
+	}
+	if !listed {
+		return ErrUnlisted
+	}
+	return nil
+}
+
+// endedByUser is the reason of what List's reader ends.
+const endedByUser = "ended by its user"
+
+func (s *Sessions) listedEntry(l denylist.Listed) denylist.Entry {
+	return denylist.SessionEntry(s.opts.Issuer, l.Session, l.Ends).WithReason(endedByUser)
 }
 
 // enlist adds a session that begins to the inventory, if there is one. Without

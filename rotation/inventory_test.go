@@ -11,6 +11,7 @@ import (
 
 	"github.com/rescindhq/rescind/denylist"
 	"github.com/rescindhq/rescind/rotation"
+	"github.com/rescindhq/rescind/verifier"
 )
 
 // listing are sessions on a store that keeps an inventory.
@@ -30,6 +31,14 @@ func enter(t *testing.T, s *rotation.Sessions, subject, label string) rotation.T
 	tokens, err := s.Login(t.Context(), rotation.Login{At: at, Subject: subject, Label: label})
 	require.NoError(t, err)
 	return tokens
+}
+
+// endOthers ends the other sessions of whom tokens are.
+func endOthers(t *testing.T, s *rotation.Sessions, tokens rotation.Tokens) error {
+	t.Helper()
+	own, err := s.Recognize(t.Context(), tokens.Access)
+	require.NoError(t, err)
+	return s.EndOthers(t.Context(), own)
 }
 
 // labels of a subject's sessions, in their order.
@@ -75,13 +84,13 @@ func TestInventory(t *testing.T) {
 				require.ErrorIs(t, s.End(t.Context(), "alice", "nonsense"), rotation.ErrNoSession)
 				_, err = s.Alive(t.Context(), next.Access)
 				require.NoError(t, err)
-				require.NoError(t, s.EndOthers(t.Context(), "alice", laptop.Session))
+				require.NoError(t, endOthers(t, s, laptop))
 				_, err = s.Alive(t.Context(), next.Access)
 				require.ErrorIs(t, err, denylist.ErrRevoked)
 				_, err = s.Alive(t.Context(), laptop.Access)
 				require.NoError(t, err)
 				assert.Equal(t, []string{"laptop"}, labels(t, s, "alice"))
-				require.NoError(t, s.EndOthers(t.Context(), "alice", laptop.Session), "there are none")
+				require.NoError(t, endOthers(t, s, laptop), "there are none")
 
 				require.NoError(t, s.End(t.Context(), "alice", laptop.Session))
 				require.ErrorIs(t, s.End(t.Context(), "alice", laptop.Session), rotation.ErrNoSession)
@@ -124,7 +133,7 @@ func TestInventory_Refuses(t *testing.T) {
 	assert.False(t, without.KeepsInventory())
 	_, err := without.List(t.Context(), "alice")
 	assert.ErrorIs(t, err, rotation.ErrInvalid)
-	assert.ErrorIs(t, without.EndOthers(t.Context(), "alice", ""), rotation.ErrInvalid)
+	assert.ErrorIs(t, without.EndOthers(t.Context(), verifier.Claims{}), rotation.ErrInvalid)
 
 	s := listing(t, store, rotation.Options{}).nodes[0]
 	assert.True(t, s.KeepsInventory())
@@ -142,7 +151,7 @@ func TestR14_InventoryThatCannotTell(t *testing.T) {
 	t.Parallel()
 	store, server := newRedis(t, denylist.RedisOptions{})
 	s := listing(t, store, rotation.Options{}).nodes[0]
-	enter(t, s, "alice", "first")
+	first := enter(t, s, "alice", "first")
 	client := server.Client()
 	keys := client.Keys(t.Context(), server.Prefix()+":{0}:n:*").Val()
 	require.Len(t, keys, 1)
@@ -152,6 +161,41 @@ func TestR14_InventoryThatCannotTell(t *testing.T) {
 	tokens, err := s.Login(t.Context(), rotation.Login{At: at, Subject: "alice"})
 	require.ErrorIs(t, err, denylist.ErrUnavailable)
 	assert.Zero(t, tokens)
-	err = s.EndOthers(t.Context(), "alice", "")
+	err = endOthers(t, s, first)
 	assert.True(t, errors.Is(err, denylist.ErrUnavailable) && !errors.Is(err, rotation.ErrNoSession))
+}
+
+// A thief who begins sessions until his first is in no list any more has it
+// ended all the same, by whoever is listed.
+func TestInventory_EndsWhatItForgot(t *testing.T) {
+	eachStore(t, func(t *testing.T, store rotation.Store) {
+		s := listing(t, store, rotation.Options{}).nodes[0]
+		at, err := s.Now(t.Context())
+		require.NoError(t, err)
+		login := func(before time.Duration) rotation.Tokens {
+			tokens, err := s.Login(t.Context(), rotation.Login{At: at.Add(-before), Subject: "alice"})
+			require.NoError(t, err)
+			return tokens
+		}
+		forgotten, unlisted := login(time.Hour), login(time.Hour-time.Millisecond)
+		var newest rotation.Tokens
+		for i := range denylist.MaxListed {
+			newest = login(time.Minute - time.Duration(i)*time.Millisecond)
+		}
+		assert.Len(t, labels(t, s, "alice"), denylist.MaxListed)
+		require.ErrorIs(t, endOthers(t, s, unlisted), rotation.ErrUnlisted)
+		_, err = s.Alive(t.Context(), forgotten.Access)
+		assert.ErrorIs(t, err, denylist.ErrRevoked)
+		_, err = s.Alive(t.Context(), newest.Access)
+		assert.ErrorIs(t, err, denylist.ErrRevoked)
+		_, err = s.Alive(t.Context(), unlisted.Access)
+		require.NoError(t, err)
+
+		last := login(0)
+		require.NoError(t, endOthers(t, s, last))
+		_, err = s.Alive(t.Context(), unlisted.Access)
+		assert.ErrorIs(t, err, denylist.ErrRevoked)
+		_, err = s.Alive(t.Context(), last.Access)
+		assert.NoError(t, err)
+	})
 }

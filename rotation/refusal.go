@@ -24,6 +24,8 @@ func RefusalOf(err error) verifier.Refusal {
 		return verifier.Refusal{Status: http.StatusUnauthorized, Code: "token_invalid", Description: "The token cannot be exchanged."}
 	case errors.Is(err, ErrNoSession):
 		return verifier.Refusal{Status: http.StatusNotFound, Code: "not_found", Description: "There is no such session."}
+	case errors.Is(err, ErrUnlisted):
+		return verifier.Refusal{Status: http.StatusConflict, Code: "not_listed", Description: "This session is not listed, so others may be missing too."}
 	case errors.Is(err, ErrScope):
 		return badRequest("More scope was asked for than was granted.")
 	case errors.Is(err, ErrInvalid):

@@ -22,6 +22,7 @@ func TestRefusalOf(t *testing.T) {
 		{rotation.ErrTooOften, 429, "rate_limited"},
 		{rotation.ErrNotExchangeable, 401, "token_invalid"},
 		{rotation.ErrNoSession, 404, "not_found"},
+		{rotation.ErrUnlisted, 409, "not_listed"},
 		{rotation.ErrScope, 400, "invalid_request"},
 		{rotation.ErrInvalid, 400, "invalid_request"},
 		{denylist.ErrReused, 401, "token_reused"},

@@ -85,6 +85,9 @@ var ownRefusals = []struct {
 	{rotation.ErrNoSession, verifier.Refusal{
 		Status: http.StatusNotFound, Code: "not_found",
 		Description: "There is no such session."}},
+	{rotation.ErrUnlisted, verifier.Refusal{
+		Status: http.StatusConflict, Code: "not_listed",
+		Description: "All sessions that are known have ended, but this one is not listed, so others may be missing too. Log in again, or end all."}},
 	{rotation.ErrNotExchangeable, verifier.Refusal{
 		Status: http.StatusUnauthorized, Code: "token_invalid",
 		Description: "The token cannot be exchanged."}},

@@ -87,7 +87,7 @@ func (s *Server) endSession(a *answer, r *http.Request) error {
 	return nil
 }
 
-// logoutOthers ends all sessions of the caller's list but its own.
+// logoutOthers ends all sessions of the caller's user but its own.
 func (s *Server) logoutOthers(a *answer, r *http.Request) error {
 	claims, err := s.ownCaller(r)
 	if err != nil {
@@ -95,7 +95,7 @@ func (s *Server) logoutOthers(a *answer, r *http.Request) error {
 	}
 	ctx, cancel := untilDone(r)
 	defer cancel()
-	if err := s.sessions.EndOthers(ctx, claims.Subject(), claims.Session()); err != nil {
+	if err := s.sessions.EndOthers(ctx, claims); err != nil {
 		return err
 	}
 	a.noContent()

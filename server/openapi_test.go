@@ -127,6 +127,8 @@ func calls(o, broken *oauthSite) (all []called) {
 	on(o, 204, "DELETE", "/v1/sessions/"+o.sessionOf(o.login().AccessToken), "", access)
 	on(o, 404, "DELETE", "/v1/sessions/nonsense", "", access)
 	on(o, 204, "POST", "/v1/logout-others", "", access)
+	bob := o.sign("at+jwt", map[string]any{"sub": "bob", "sid": "bobs", "jti": "bobs token"})
+	on(o, 409, "POST", "/v1/logout-others", "", header("Authorization", "Bearer "+bob))
 	for path, method := range map[string]string{"/v1/sessions": "GET", "/v1/sessions/x": "DELETE", "/v1/logout-others": "POST"} {
 		on(o, 401, method, path, "")
 		on(broken, 503, method, path, "", brokenAccess)

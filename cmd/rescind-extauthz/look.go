@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
@@ -36,12 +37,27 @@ func (v *service) look(ctx context.Context) {
 	}
 }
 
-// refreshKeys reports whether every issuer's keys have been there once.
+// refreshKeys reports whether every issuer's keys have been there once. All are
+// asked at the same time: one that hangs must not hold up the others, nor the
+// health for longer than it has to answer.
 func (v *service) refreshKeys(ctx context.Context) bool {
+	remotes := v.verifier.Remotes()
+	errs := make(map[string]error, len(remotes))
+	var lock sync.Mutex
+	var asking sync.WaitGroup
+	for issuer, remote := range remotes {
+		asking.Go(func() {
+			err := remote.Refresh(ctx)
+			lock.Lock()
+			defer lock.Unlock()
+			errs[issuer] = err
+		})
+	}
+	asking.Wait()
 	able := true
-	for issuer, remote := range v.verifier.Remotes() {
-		v.say("keys of "+issuer, remote.Refresh(ctx))
-		able = able && !remote.Stats().FetchedAt.IsZero()
+	for issuer, err := range errs {
+		v.say("keys of "+issuer, err)
+		able = able && !remotes[issuer].Stats().FetchedAt.IsZero()
 	}
 	return able
 }

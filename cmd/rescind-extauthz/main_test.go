@@ -9,9 +9,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,6 +30,7 @@ import (
 	"github.com/rescindhq/rescind/denylist"
 	"github.com/rescindhq/rescind/internal/idptest"
 	"github.com/rescindhq/rescind/internal/redistest"
+	"github.com/rescindhq/rescind/verifier"
 )
 
 const ourIssuer = "https://id.test"
@@ -160,6 +164,8 @@ func TestRefusesToStart(t *testing.T) {
 	keyFile, _ := ours(t)
 	redis := redistest.Shared(t)
 	evicting := redistest.Start(t, "--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru")
+	capitals := filepath.Join(t.TempDir(), "rescind.toml")
+	require.NoError(t, os.WriteFile(capitals, []byte("[[Issuers]]\nname = \"https://idp.test\"\naudiences = [\"api\"]\nalgoritms = [\"RS256\"]\n"), 0o600))
 	good := map[string]string{"RESCIND_REDIS": redis.URL(), "RESCIND_PREFIX": redis.Prefix(), "RESCIND_ISSUER": ourIssuer, "RESCIND_KEYS": keyFile}
 	for _, tt := range []struct {
 		name string
@@ -181,6 +187,8 @@ func TestRefusesToStart(t *testing.T) {
 		{"an issuer that nobody knows", nil, "--forward-auth-issuers https://other.test", exitUsage, "is not trusted"},
 		{"no file of settings", nil, "--config nowhere.toml", exitUsage, "nowhere.toml"},
 		{"no such flag", nil, "--redis-password hunter22", exitUsage, "unknown flag"},
+		{"words beside the flags", nil, "--insecure-skip-inspection false", exitUsage, `unexpected "false"`},
+		{"a misspelt restriction, in capitals", map[string]string{"RESCIND_CONFIG": capitals}, "", exitUsage, `unknown key "Issuers.algoritms"`},
 		{"no file of keys", map[string]string{"RESCIND_KEYS": "nowhere.json"}, "", exitUsage, "nowhere.json"},
 		{"an issuer without https", map[string]string{"RESCIND_KEYS": "", "RESCIND_ISSUER": "http://id.test"}, "", exitUsage, "want https"},
 	} {
@@ -203,4 +211,39 @@ func TestRefusesToStart(t *testing.T) {
 	var stdout bytes.Buffer
 	assert.Equal(t, exitDone, run(t.Context(), []string{"--help"}, os.Getenv, &stdout, io.Discard))
 	assert.Contains(t, stdout.String(), "--forward-auth-issuers")
+}
+
+// Issuers that hang are asked at the same time, so that they hold up nobody for
+// longer than one of them would.
+func TestKeysOfHangingIssuers(t *testing.T) {
+	t.Parallel()
+	var asked sync.WaitGroup
+	asked.Add(3)
+	var issuers []verifier.Issuer
+	for _, name := range []string{"https://a.test", "https://b.test", "https://c.test"} {
+		var once sync.Once
+		keys, err := verifier.NewRemote(name, verifier.RemoteOptions{Timeout: 5 * time.Second, Transport: hangs(func(r *http.Request) {
+			once.Do(asked.Done)
+			<-r.Context().Done()
+		})})
+		require.NoError(t, err)
+		issuers = append(issuers, verifier.Issuer{Name: name, Keys: keys, Audiences: []string{"a"}})
+	}
+	all, err := verifier.New(denylist.NewMemory(denylist.MemoryOptions{}), issuers, verifier.Options{})
+	require.NoError(t, err)
+	v := &service{verifier: all, log: slog.New(slog.DiscardHandler), last: map[string]string{}}
+	ctx, stop := context.WithCancel(t.Context())
+	go func() { asked.Wait(); stop() }() // which needs all three to be waiting
+	begun := time.Now()
+	assert.False(t, v.refreshKeys(ctx))
+	assert.Len(t, v.last, 3)
+	assert.Less(t, time.Since(begun), 5*time.Second, "one after the other")
+}
+
+// hangs is a transport that answers nothing (http.RoundTripper).
+type hangs func(*http.Request)
+
+func (h hangs) RoundTrip(r *http.Request) (*http.Response, error) {
+	h(r)
+	return nil, r.Context().Err()
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"runtime/debug"
 	"time"
 
 	authv3 "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
@@ -156,7 +157,11 @@ func (v *service) grpcServer() (*grpc.Server, error) {
 		options = append(options, grpc.Creds(secure))
 	}
 	server := grpc.NewServer(options...)
-	authv3.RegisterAuthorizationServer(server, extauthz.New(v.verifier))
+	authorization := extauthz.New(v.verifier)
+	authorization.OnPanic = func(cause any) {
+		v.log.Error("panic", slog.Any("cause", cause), slog.String("stack", string(debug.Stack())))
+	}
+	authv3.RegisterAuthorizationServer(server, authorization)
 	healthpb.RegisterHealthServer(server, v.health)
 	v.health.SetServingStatus("", healthpb.HealthCheckResponse_NOT_SERVING) // until it has looked
 	return server, nil

@@ -81,6 +81,9 @@ func readSettings(args []string, getenv func(string) string) (*settings, error) 
 	if err := fs.Parse(args); err != nil {
 		return nil, err
 	}
+	if fs.NArg() > 0 { // such as the false of --insecure-skip-inspection false
+		return nil, fmt.Errorf("unexpected %.40q: this program takes flags only", fs.Arg(0))
+	}
 	file := map[string]any{}
 	if path := cmp.Or(fs.Lookup("config").Value.String(), getenv("RESCIND_CONFIG")); path != "" {
 		var err error

@@ -59,7 +59,7 @@ func startNginx(t *testing.T, at places) *process {
 	main := write(t, dir, "nginx.conf", fmt.Sprintf(`
 %[3]s daemon off; worker_processes 1; pid %[1]s/pid; error_log stderr warn;
 events { worker_connections 256; }
-http { access_log off; %[2]s include %[1]s/rescind.conf; }
+http { access_log off; underscores_in_headers on; %[2]s include %[1]s/rescind.conf; }
 `, dir, scratch.String(), user))
 	return start(t, dir, at.front, nil, program(t, "nginx"), "-e", "stderr", "-p", dir, "-c", main)
 }

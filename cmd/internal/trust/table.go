@@ -65,7 +65,7 @@ func Parse(data []byte) ([]Table, error) {
 		return nil, err
 	}
 	for _, key := range meta.Undecoded() {
-		if key[0] == Key {
+		if strings.EqualFold(key[0], Key) { // as the decoder finds it
 			return nil, fmt.Errorf("unknown key %q", key.String())
 		}
 	}

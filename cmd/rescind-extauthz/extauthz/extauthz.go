@@ -4,6 +4,8 @@ package extauthz
 
 import (
 	"context"
+	"errors"
+	"iter"
 	"maps"
 	"net/http"
 	"slices"
@@ -32,6 +34,10 @@ const scopeExtension = "scope"
 type Server struct {
 	authv3.UnimplementedAuthorizationServer
 	verifier *verifier.Verifier
+
+	// OnPanic, set before the first call, is told of a panic. Its request is
+	// answered with 503. Default nobody.
+	OnPanic func(cause any)
 }
 
 var _ authv3.AuthorizationServer = (*Server)(nil)
@@ -40,24 +46,40 @@ var _ authv3.AuthorizationServer = (*Server)(nil)
 func New(v *verifier.Verifier) *Server { return &Server{verifier: v} }
 
 // Check implements authv3.AuthorizationServer. It returns no error: what cannot
-// be told is a 503.
-func (s *Server) Check(ctx context.Context, r *authv3.CheckRequest) (*authv3.CheckResponse, error) {
+// be told is a 503, a panic included, which would end the process: gRPC keeps
+// none from that.
+func (s *Server) Check(ctx context.Context, r *authv3.CheckRequest) (response *authv3.CheckResponse, _ error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			if s.OnPanic != nil {
+				s.OnPanic(cause)
+			}
+			response = denied(verifier.RefusalOf(errPanic))
+		}
+	}()
+	return s.decide(ctx, r), nil
+}
+
+// errPanic is a fault of ours: nobody can tell.
+var errPanic = errors.New("extauthz: a panic")
+
+func (s *Server) decide(ctx context.Context, r *authv3.CheckRequest) *authv3.CheckResponse {
 	raw, err := verifier.BearerToken(&http.Request{Header: authorization(r)})
 	if err != nil {
-		return denied(verifier.RefusalOf(err)), nil
+		return denied(verifier.RefusalOf(err))
 	}
 	claims, err := s.verifier.Verify(ctx, raw)
 	if err != nil {
-		return denied(verifier.RefusalOf(err)), nil
+		return denied(verifier.RefusalOf(err))
 	}
 	wanted, asked := r.GetAttributes().GetContextExtensions()[scopeExtension]
 	scopes := strings.Fields(wanted)
 	if asked && len(scopes) == 0 || slices.ContainsFunc(scopes, func(w string) bool { return !claims.HasScope(w) }) {
 		refusal := verifier.RefusalOf(verifier.ErrScope)
 		refusal.Scope = strings.Join(scopes, " ")
-		return denied(refusal), nil
+		return denied(refusal)
 	}
-	return allowed(claims.Identity()), nil
+	return allowed(claims.Identity(), lookalikes(r))
 }
 
 // authorization are the request's Authorization headers, in whichever form
@@ -66,29 +88,58 @@ func (s *Server) Check(ctx context.Context, r *authv3.CheckRequest) (*authv3.Che
 func authorization(r *authv3.CheckRequest) http.Header {
 	const name = "Authorization"
 	found := http.Header{}
-	request := r.GetAttributes().GetRequest().GetHttp()
-	for key, value := range request.GetHeaders() {
+	for key, value := range headers(r) {
 		if strings.EqualFold(key, name) {
-			found.Add(name, value)
-		}
-	}
-	for _, header := range request.GetHeaderMap().GetHeaders() {
-		if strings.EqualFold(header.GetKey(), name) {
-			value := header.GetValue()
-			if raw := header.GetRawValue(); raw != nil {
-				value = string(raw)
-			}
 			found.Add(name, value)
 		}
 	}
 	return found
 }
 
+// lookalikes are the names that the client sent of headers which an application
+// may take for rescind's: CGI and its kin make no difference between hyphens and
+// underscores. Envoy lets them pass where headers_with_underscores_action does.
+func lookalikes(r *authv3.CheckRequest) []string {
+	var found []string
+	for name := range headers(r) {
+		if !strings.Contains(name, "_") {
+			continue
+		}
+		plain := http.CanonicalHeaderKey(strings.ReplaceAll(name, "_", "-"))
+		if _, ours := (verifier.Identity{}).Headers()[plain]; ours {
+			found = append(found, name)
+		}
+	}
+	slices.Sort(found)
+	return slices.Compact(found)
+}
+
+// headers are those of the request, in whichever form Envoy sends them.
+func headers(r *authv3.CheckRequest) iter.Seq2[string, string] {
+	request := r.GetAttributes().GetRequest().GetHttp()
+	return func(yield func(name, value string) bool) {
+		for name, value := range request.GetHeaders() {
+			if !yield(name, value) {
+				return
+			}
+		}
+		for _, header := range request.GetHeaderMap().GetHeaders() {
+			value := header.GetValue()
+			if raw := header.GetRawValue(); raw != nil {
+				value = string(raw)
+			}
+			if !yield(header.GetKey(), value) {
+				return
+			}
+		}
+	}
+}
+
 // allowed lets a request pass. A header that has a value replaces the client's;
 // one without is removed, since Envoy leaves out a header that is empty. None is
 // in both lists: Envoy removes last.
-func allowed(who verifier.Identity) *authv3.CheckResponse {
-	ok := &authv3.OkHttpResponse{}
+func allowed(who verifier.Identity, remove []string) *authv3.CheckResponse {
+	ok := &authv3.OkHttpResponse{HeadersToRemove: remove}
 	headers := who.Headers()
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
 		if value := headers.Get(name); value != "" {

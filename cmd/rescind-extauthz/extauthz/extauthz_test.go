@@ -28,11 +28,15 @@ import (
 type store struct {
 	*denylist.Memory
 	broken bool
+	panics bool
 	asked  int
 }
 
 func (s *store) Check(ctx context.Context, t denylist.Token) error {
 	s.asked++
+	if s.panics {
+		panic("a fault")
+	}
 	if s.broken {
 		return errors.New("no network")
 	}
@@ -165,6 +169,28 @@ func TestAllowedSaysWhoIsAsking(t *testing.T) {
 	assert.Equal(t, "zo%C3%AB %C3%A9 100%25", valuesOf(ok.GetHeaders())["X-Auth-Subject"])
 }
 
+// What an application may take for a header of rescind's is no client's to send,
+// where Envoy lets underscores pass.
+func TestAllowedRemovesLookalikes(t *testing.T) {
+	t.Parallel()
+	g := open(t)
+	token := g.issuer.Token(nil)
+	sent := map[string]string{
+		"x_auth_subject": "root", "X-Auth_Scope": "admin", "x_auth-token_id": "1", "x-auth-subject": "root", "x_auth_email": "a", "x_other": "b",
+	}
+	list := [][2]string{{"authorization", "Bearer " + token}}
+	for name, value := range sent {
+		list = append(list, [2]string{name, value})
+	}
+	sent["authorization"] = "Bearer " + token
+	for _, q := range []*authv3.CheckRequest{question(sent, nil), raw(list...)} {
+		ok := g.ask(q).GetOkResponse()
+		require.NotNil(t, ok)
+		assert.ElementsMatch(t, []string{"x_auth_subject", "X-Auth_Scope", "x_auth-token_id"}, ok.GetHeadersToRemove())
+		assert.Len(t, ok.GetHeaders(), 5)
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	g := open(t)
@@ -205,6 +231,11 @@ func TestR14_CannotTell(t *testing.T) {
 	require.NotNil(t, g.ask(question(bearer(token), nil)).GetOkResponse())
 	g.store.broken = true
 	g.refused(g.ask(question(bearer(token), nil)), 503, "denylist_unavailable", "no denylist")
+
+	g.store.panics = true
+	g.refused(g.ask(question(bearer(token), nil)), 503, "denylist_unavailable", "a fault, of which the others do not die")
+	g.store.panics, g.store.broken = false, false
+	require.NotNil(t, g.ask(question(bearer(token), nil)).GetOkResponse())
 
 	other := open(t)
 	other.issuer.Down(true)
