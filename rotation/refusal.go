@@ -25,7 +25,8 @@ func RefusalOf(err error) verifier.Refusal {
 	case errors.Is(err, ErrNoSession):
 		return verifier.Refusal{Status: http.StatusNotFound, Code: "not_found", Description: "There is no such session."}
 	case errors.Is(err, ErrUnlisted):
-		return verifier.Refusal{Status: http.StatusConflict, Code: "not_listed", Description: "This session is not listed, so others may be missing too."}
+		return verifier.Refusal{Status: http.StatusConflict, Code: "not_listed",
+			Description: "All sessions that are known have ended, but this one is not listed, so others may be missing too. Log in again, or end all."}
 	case errors.Is(err, ErrScope):
 		return badRequest("More scope was asked for than was granted.")
 	case errors.Is(err, ErrInvalid):

@@ -39,8 +39,8 @@ var (
 )
 
 // refusalOf is the table of every error that a handler returns: the rows that
-// only a server has, and then the verifier's. What neither knows is "cannot
-// tell", a 503 (R14).
+// only a server has, then those of sessions, and then the verifier's. What none
+// of them knows is "cannot tell", a 503 (R14).
 func refusalOf(err error) verifier.Refusal {
 	var request *requestError
 	var throttled *denylist.ThrottledError
@@ -61,10 +61,10 @@ func refusalOf(err error) verifier.Refusal {
 			return row.Refusal
 		}
 	}
-	return verifier.RefusalOf(err)
+	return rotation.RefusalOf(err)
 }
 
-// ownRefusals are the errors that no verifier meets.
+// ownRefusals are the errors that neither sessions nor a verifier meet.
 var ownRefusals = []struct {
 	err error
 	verifier.Refusal
@@ -79,21 +79,6 @@ var ownRefusals = []struct {
 	{errStreams, verifier.Refusal{
 		Status: http.StatusTooManyRequests, Code: "rate_limited", RetryAfter: 5,
 		Description: "Too many streams of events at once."}},
-	{rotation.ErrTooOften, verifier.Refusal{
-		Status: http.StatusTooManyRequests, Code: "rate_limited", RetryAfter: 5,
-		Description: "The session has been renewed too often."}},
-	{rotation.ErrNoSession, verifier.Refusal{
-		Status: http.StatusNotFound, Code: "not_found",
-		Description: "There is no such session."}},
-	{rotation.ErrUnlisted, verifier.Refusal{
-		Status: http.StatusConflict, Code: "not_listed",
-		Description: "All sessions that are known have ended, but this one is not listed, so others may be missing too. Log in again, or end all."}},
-	{rotation.ErrNotExchangeable, verifier.Refusal{
-		Status: http.StatusUnauthorized, Code: "token_invalid",
-		Description: "The token cannot be exchanged."}},
-	{rotation.ErrInvalid, verifier.Refusal{
-		Status: http.StatusBadRequest, Code: "invalid_request",
-		Description: "The request is not valid."}},
 	{denylist.ErrNotFound, verifier.Refusal{
 		Status: http.StatusNotFound, Code: "not_found",
 		Description: "There is no such entry."}},

@@ -20,9 +20,9 @@ func atMost(times float64) target  { return target{"≤", times, "×"} }
 
 // The reasons for what is missed.
 const (
-	whyHot    = "each verdict reads the clock, hashes and compares the whole token, and looks for it in four scopes"
+	whyHot    = "each verdict reads the clock, hashes and compares the whole token, and looks for its entries"
 	whyHash   = "one hash of a token takes no longer than to read the clock, which a verdict does too"
-	whyStrict = "a check asks for four keys, one of each scope, where EXISTS asks for one"
+	whyStrict = "a check asks for a key of each scope, where EXISTS asks for one"
 	whyRest   = "over sixteen writes a second a mirror rests up to 62 ms before it reads what came: thousands share a Redis"
 	whyLone   = "there are two wake-ups in it, of Redis's reader and of who asks, on busy cores"
 	whyHTTP   = "five headers say who asks"

@@ -54,7 +54,8 @@ type refusal struct {
 func refusals(t *testing.T) []refusal {
 	t.Helper()
 	var all []refusal
-	for _, f := range slices.Concat(sources(t, "server/errors.go"), sources(t, "server/oautherrors.go"), sources(t, "verifier/refusal.go")) {
+	for _, f := range slices.Concat(sources(t, "server/errors.go"), sources(t, "server/oautherrors.go"),
+		sources(t, "rotation/refusal.go"), sources(t, "verifier/refusal.go")) {
 		ast.Inspect(f, func(n ast.Node) bool {
 			var r refusal
 			switch n := n.(type) {
