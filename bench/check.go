@@ -18,7 +18,8 @@ const (
 	maxMemory     = 1 << 30         // bytes of latencies, decoded: some 200 KiB for each slice
 	maxTime       = 100 * time.Hour // of anything
 	maxCount      = 100_000_000_000_000
-	maxNames      = 256 // settings, classes of errors, processes
+	maxNames      = 256 // settings, classes of errors, processes, gauges
+	maxEvents     = 1_000
 )
 
 var (
@@ -57,15 +58,18 @@ func (h *Header) clean() {
 	e.Redis = plainMap(e.Redis, plain)
 	h.Settings = plainMap(h.Settings, plain)
 	for i, d := range h.Scenarios {
-		h.Scenarios[i] = Description{plain(d.Name), plain(d.Means)}
+		h.Scenarios[i] = Description{plain(d.Name), plain(d.Means), plain(d.Guarantee)}
 	}
+}
+
+func (h *Header) describes(contender string) bool {
+	return slices.ContainsFunc(h.Scenarios, func(d Description) bool { return d.Name == contender })
 }
 
 // check looks at all but the latencies.
 func (s *Slice) check(h Header) error {
-	described := slices.ContainsFunc(h.Scenarios, func(d Description) bool { return d.Name == s.Contender })
 	switch {
-	case !described:
+	case !h.describes(s.Contender):
 		return fmt.Errorf("the contender %.80q is not in the header", s.Contender)
 	case s.Concurrency < 1:
 		return fmt.Errorf("concurrency %d, want at least 1", s.Concurrency)
@@ -79,8 +83,8 @@ func (s *Slice) check(h Header) error {
 		return fmt.Errorf("operations %d: %w", s.Operations, errCount)
 	case !isCount(s.Unbegun):
 		return fmt.Errorf("unbegun %d: %w", s.Unbegun, errCount)
-	case len(s.Errors) > maxNames || len(s.CPU) > maxNames:
-		return fmt.Errorf("more than %d classes or processes", maxNames)
+	case len(s.Errors) > maxNames || len(s.CPU) > maxNames || len(s.Gauges) > maxNames:
+		return fmt.Errorf("more than %d classes, processes or gauges", maxNames)
 	}
 	for class, n := range s.Errors {
 		if !isCount(n) {
@@ -114,10 +118,31 @@ func (s *Stages) clean() {
 	}
 }
 
+func (e *End) check(h Header) error {
+	if len(e.Events) > maxEvents {
+		return fmt.Errorf("%d events, want at most %d", len(e.Events), maxEvents)
+	}
+	for _, event := range e.Events {
+		switch {
+		case !h.describes(event.Contender):
+			return fmt.Errorf("an event of %.80q, which is not in the header", event.Contender)
+		case event.Concurrency < 1:
+			return fmt.Errorf("an event at concurrency %d, want at least 1", event.Concurrency)
+		case !isTime(event.From) || !isTime(event.Until) || event.Until < event.From:
+			return fmt.Errorf("an event from %d to %d: %w, in this order", event.From, event.Until, errTime)
+		}
+	}
+	return nil
+}
+
 func (e *End) clean() {
 	e.Reason = plain(e.Reason)
 	for i := range e.Notes {
 		e.Notes[i] = plain(e.Notes[i])
+	}
+	for i := range e.Events {
+		event := &e.Events[i]
+		event.Contender, event.Name = plain(event.Contender), plain(event.Name)
 	}
 }
 

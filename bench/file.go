@@ -43,6 +43,7 @@ type sliceLine struct {
 	Errors      map[string]int64         `json:"errors,omitempty"`
 	Unbegun     int64                    `json:"unbegun,omitzero"`
 	CPU         map[string]time.Duration `json:"cpu_ns,omitempty"`
+	Gauges      map[string]float64       `json:"gauges,omitempty"`
 	Latency     string                   `json:"latency_ns,omitzero"` // HdrHistogram, V2, compressed, base64
 }
 

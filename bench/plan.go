@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -44,6 +45,9 @@ type Plan struct {
 	// then.
 	Limit time.Duration
 	Seed  uint64 // of the arrivals, and of which operations are timed
+	// MaxShare is the most of one core that the Redis of a contender may use
+	// while it is measured, from 0 to 1; 0: no bound.
+	MaxShare float64
 
 	Progress func(Progress) // called some five times a second from Run's own goroutine; may be nil
 }
@@ -202,6 +206,15 @@ func (p Plan) checkTimes() error {
 // rounds is how many slices each contender gets at each level of concurrency.
 func (p Plan) rounds() int { return int(p.Duration / p.Slice) }
 
+// whole says that a contender has all of its slices in one turn.
+func (p Plan) whole() bool {
+	staged := func(c Contender) bool {
+		_, ok := c.Scenario.(Staged)
+		return ok
+	}
+	return len(p.Contenders) == 1 || slices.ContainsFunc(p.Contenders, staged)
+}
+
 // series is how many there are, at least one.
 func (p Plan) series() int { return max(len(p.Contenders)*len(p.Concurrency), 1) }
 
@@ -212,7 +225,7 @@ func (p Plan) longest() time.Duration {
 	longest := 2 * p.Limit
 	if p.Rate > 0 {
 		turn := max(p.Slice, p.Warmup)
-		if len(p.Contenders) == 1 {
+		if p.whole() {
 			turn = p.Duration
 		}
 		longest += 2 * turn

@@ -159,7 +159,7 @@ func (r *reader) slice(line []byte) error {
 	slice := Slice{
 		Contender: plain(s.Contender), Concurrency: s.Concurrency, Round: s.Round,
 		At: s.At, Wall: s.Wall, Operations: s.Operations, Errors: plainMap(s.Errors, same), Unbegun: s.Unbegun,
-		CPU: plainMap(s.CPU, same), Latency: latency,
+		CPU: plainMap(s.CPU, same), Gauges: plainMap(s.Gauges, same), Latency: latency,
 	}
 	if err := slice.check(r.results.Header); err != nil {
 		return err
@@ -214,5 +214,5 @@ func (r *reader) end(line []byte) error {
 	e.End.clean()
 	r.results.End = e.End
 	r.ended = true
-	return nil
+	return e.check(r.results.Header)
 }

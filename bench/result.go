@@ -38,6 +38,9 @@ type Header struct {
 type Description struct {
 	Name  string `json:"name"`
 	Means string `json:"means"` // one sentence
+	// Guarantee says when a revocation that was acknowledged is denied, so that
+	// like is compared with like; empty where nothing is checked.
+	Guarantee string `json:"guarantee,omitempty"`
 }
 
 // Environment is the machine, the program and the Redis that were measured.
@@ -65,6 +68,7 @@ type Slice struct {
 	Unbegun    int64            // due in an open loop, and given up before they began
 
 	CPU     map[string]time.Duration // by Client, Redis, Server; absent: not known
+	Gauges  map[string]float64       // of a Gauged scenario, at the end of the slice
 	Latency *hdrhistogram.Histogram  // nanoseconds, of operations that succeeded
 }
 
@@ -86,4 +90,14 @@ type End struct {
 	Complete bool     `json:"complete"`
 	Reason   string   `json:"reason,omitempty"` // why it is not complete
 	Notes    []string `json:"notes,omitempty"`  // what Run had to say
+	Events   []Event  `json:"events,omitempty"` // of Staged scenarios
+}
+
+// Event is what happened while a contender was measured: a fault, a storm.
+type Event struct {
+	Contender   string        `json:"contender"`
+	Concurrency int           `json:"concurrency"`
+	Name        string        `json:"name"`
+	From        time.Duration `json:"from_ns"` // since the run began
+	Until       time.Duration `json:"until_ns"`
 }

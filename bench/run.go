@@ -109,8 +109,13 @@ func (r *run) level(ctx context.Context, concurrency int) error {
 			}
 		}
 	}
-	if len(r.plan.Contenders) == 1 {
-		return turn(0, r.plan.rounds(), r.plan.Slice, 0).take(ctx)
+	if r.plan.whole() {
+		for i := range r.plan.Contenders {
+			if err := turn(i, r.plan.rounds(), r.plan.Slice, 0).take(ctx); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	return r.takeTurns(ctx, turn)
 }
@@ -181,6 +186,9 @@ func (r *run) slice(t *turn, s Slice, all *tally) error {
 		return nil
 	}
 	a.add(s, all)
+	if err := t.gauge(&s); err != nil {
+		return err
+	}
 	if err := r.keep(s); err != nil {
 		return fmt.Errorf("bench: keeping a slice: %w", err)
 	}

@@ -24,6 +24,26 @@ type Clocked interface {
 	Took(worker int) time.Duration
 }
 
+// Staged is a Scenario in which something happens while it is measured: a fault,
+// a storm of writes. A run with one takes no short turns: each contender, one
+// after the other, has all of Duration at once, and slices of the same moment of
+// their turns are pairs.
+type Staged interface {
+	Scenario
+	// Play has it happen, beside the operations of one turn that is measured and
+	// began at an instant of the run. It is called from a goroutine of its own
+	// and should return soon after ctx has ended, as the turn has; an error
+	// that came before ends the run.
+	Play(ctx context.Context, at time.Duration) error
+}
+
+// Gauged is a Scenario that has figures beside latencies, such as how many
+// connections there are. They are read after each slice.
+type Gauged interface {
+	Scenario
+	Gauges(ctx context.Context) (map[string]float64, error)
+}
+
 // Operation does one operation. An error counts apart from the latencies,
 // under the class that it names ([Classed]), else as "timeout" where it wraps
 // context.DeadlineExceeded, else as "error".

@@ -32,7 +32,15 @@ type mark struct {
 // Run's goroutine would hear of that many seconds later.
 func (k *timekeeper) run(ctx, given context.Context) {
 	if err := k.keep(ctx, given); err != nil {
-		k.fails <- err
+		k.fail(err)
+	}
+}
+
+// fail ends the turn. Of several reasons the first counts.
+func (k *timekeeper) fail(err error) {
+	select {
+	case k.fails <- err:
+	default:
 	}
 }
 

@@ -3,6 +3,7 @@ package bench
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"sync"
 	"time"
 )
@@ -55,7 +56,10 @@ func (t *turn) take(ctx context.Context) error {
 	if err := t.begin(ctx, start); err != nil {
 		return t.abandon(err)
 	}
-	if err := t.watch(ctx); err != nil {
+	stop := t.play(ctx)
+	err := t.watch(ctx)
+	stop()
+	if err != nil {
 		return t.abandon(err)
 	}
 	if err := t.end(ctx); err != nil {
@@ -103,6 +107,22 @@ func (t *turn) begin(ctx context.Context, start chan struct{}) error {
 	t.pace.over.Store(err != nil)
 	close(start)
 	return err
+}
+
+// play has happen what a Staged scenario brings along, until stop is called.
+func (t *turn) play(ctx context.Context) (stop func()) {
+	staged, ok := t.contender.Scenario.(Staged)
+	if !ok || t.warmup {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var playing sync.WaitGroup
+	playing.Go(func() {
+		if err := staged.Play(ctx, t.at); err != nil && ctx.Err() == nil {
+			t.clock.fail(fmt.Errorf("bench: beside %s: %w", t.contender.Name, err))
+		}
+	})
+	return func() { cancel(); playing.Wait() }
 }
 
 // readCPU reads the meters while no operation is under way.
@@ -207,6 +227,20 @@ func (t *turn) keepParts(before int) error {
 		if err := t.run.slice(t, t.sum(part, all), all); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// gauge adds the figures of a Gauged scenario.
+func (t *turn) gauge(s *Slice) (err error) {
+	gauged, ok := t.contender.Scenario.(Gauged)
+	if !ok {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(t.ctx, meterLimit)
+	defer cancel()
+	if s.Gauges, err = gauged.Gauges(ctx); err != nil {
+		return fmt.Errorf("bench: reading the gauges of %s: %w", s.Contender, err)
 	}
 	return nil
 }

@@ -44,7 +44,7 @@ func (w *Writer) Slice(s Slice) error {
 	return w.line(sliceLine{
 		Kind: kindSlice, Contender: s.Contender, Concurrency: s.Concurrency, Round: s.Round,
 		At: s.At, Wall: s.Wall, Operations: s.Operations, Errors: s.Errors, Unbegun: s.Unbegun,
-		CPU: s.CPU, Latency: latency,
+		CPU: s.CPU, Gauges: s.Gauges, Latency: latency,
 	})
 }
 
@@ -57,7 +57,12 @@ func (w *Writer) Stages(s Stages) error {
 }
 
 // End writes the last line, without which a file counts as cut off.
-func (w *Writer) End(e End) error { return w.line(endLine{kindEnd, e}) }
+func (w *Writer) End(e End) error {
+	if err := e.check(w.header); err != nil {
+		return fmt.Errorf("bench: writing the end: %w", err)
+	}
+	return w.line(endLine{kindEnd, e})
+}
 
 func (w *Writer) line(v any) error {
 	if w.broken != nil {

@@ -19,7 +19,10 @@ const (
 type kind struct {
 	name  string
 	means string // one sentence: what it stands for in production
-	needs []string
+	// guarantee says when a revocation that was acknowledged is denied; empty
+	// where none is checked.
+	guarantee string
+	needs     []string
 	// open sets it up: it asks the stand for what it works with (s.minted,
 	// s.denylist …) and returns its contenders, which is one but for
 	// scenarios of several targets.

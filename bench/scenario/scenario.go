@@ -109,7 +109,7 @@ func (s *Stand) open(ctx context.Context, kinds []kind) error {
 				c.Meters = s.redis.unasked()
 			}
 			s.contenders = append(s.contenders, c)
-			s.means = append(s.means, bench.Description{Name: c.Name, Means: k.means})
+			s.means = append(s.means, bench.Description{Name: c.Name, Means: k.means, Guarantee: k.guarantee})
 		}
 	}
 	return s.outlives(time.Now())
