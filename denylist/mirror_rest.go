@@ -6,12 +6,12 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// mirrorWakes is how many writes a second wake a mirror that does not rest
+// defaultWakes is how many writes a second wake a mirror that does not rest
 // before it reads them: that many at once, after a second of quiet. A write
 // wakes every mirror that waits, and each then reads the log again, which costs
 // Redis some 18 µs. So a thousand mirrors cost it 29 % of a core at the most,
 // however much is written, besides what they read while nothing is.
-const mirrorWakes = 16
+const defaultWakes, mostWakes = 16, 1000
 
 // mirrorRests are the rests of a mirror between being woken and reading, so that
 // it reads at once what many writes left. They are of one goroutine.
@@ -20,13 +20,13 @@ type mirrorRests struct {
 	most  time.Duration // what a rest leaves of the time for the next proof
 }
 
-func newMirrorRests(most time.Duration) mirrorRests {
-	return mirrorRests{wakes: rate.NewLimiter(mirrorWakes, mirrorWakes), most: most}
+func newMirrorRests(wakes int, most time.Duration) mirrorRests {
+	return mirrorRests{wakes: rate.NewLimiter(rate.Limit(wakes), wakes), most: most}
 }
 
 // next is how long to rest after a wake at now: not at all, until there were
-// more of them than mirrorWakes; then for what is left of a sixteenth of a
-// second. Where proofs are due more often than that, what a wake does too much
+// more of them than there may be in a second; then for what is left of the share
+// of a second that each has. Where proofs are due more often than that, what a wake does too much
 // is not made up for by later ones.
 func (r mirrorRests) next(now time.Time) time.Duration {
 	wake := r.wakes.ReserveN(now, 1)

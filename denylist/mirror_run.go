@@ -162,7 +162,7 @@ func (m *Mirror) work(ctx context.Context) error {
 func (m *Mirror) follow(ctx context.Context, l *mirrorLoad) error {
 	var retry backoff
 	m.publish(ctx, l, nil)
-	rests := newMirrorRests(m.patience / 2)
+	rests := newMirrorRests(m.opts.Wakes, m.patience/2)
 	for {
 		var woken bool
 		var err error

@@ -161,6 +161,8 @@ func TestMirror_Refuses(t *testing.T) {
 		"younger than can be":    {MaxStaleness: time.Millisecond},
 		"of negative age":        {MaxStaleness: -1},
 		"of few bytes":           {MaxBytes: 1},
+		"of fewer wakes":         {Wakes: -1},
+		"of more wakes":          {Wakes: 1001},
 		"a shadow of one in -1":  {Shadow: -1},
 	} {
 		_, err := denylist.NewMirror(store, opts)

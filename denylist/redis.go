@@ -1,37 +1,12 @@
 package denylist
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
-)
-
-// RedisOptions are the settings of a [Redis]. The zero value is safe.
-type RedisOptions struct {
-	Prefix       string        // of every key; default "rescind"; no braces
-	Partitions   int           // 1 (default) or 16: docs/redis-schema.md
-	SkewMargin   time.Duration // how far clocks may be apart; default 60 s
-	MaxStaleness time.Duration // of the fleet's mirrors; default 1 s
-	Lifetime     time.Duration // of tokens whose exp is not known; default 90 days
-	CheckTimeout time.Duration // of one check; default 50 ms
-	WriteTimeout time.Duration // of one write; default 1 s, or CheckTimeout where that is longer
-
-	// InsecureSkipInspection lets Inspect pass where the server forbids INFO:
-	// whoever sets it vouches for the rest of R17.
-	InsecureSkipInspection bool
-
-	Now func() time.Time // default time.Now
-}
-
-// Defaults of RedisOptions.
-const (
-	defaultMaxStaleness = time.Second
-	defaultCheckTimeout = 50 * time.Millisecond
-	defaultWriteTimeout = time.Second
 )
 
 // Redis is a store for a fleet, kept as docs/redis-schema.md says. It is safe
@@ -81,17 +56,8 @@ func NewRedis(client redis.UniversalClient, opts RedisOptions) (*Redis, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, d := range []time.Duration{opts.SkewMargin, opts.MaxStaleness, opts.Lifetime, opts.CheckTimeout, opts.WriteTimeout} {
-		if d < 0 {
-			return nil, fmt.Errorf("%w: negative duration %v", ErrInvalid, d)
-		}
-	}
-	opts.SkewMargin = cmp.Or(opts.SkewMargin, defaultSkewMargin)
-	opts.MaxStaleness = cmp.Or(opts.MaxStaleness, defaultMaxStaleness)
-	opts.CheckTimeout = cmp.Or(opts.CheckTimeout, defaultCheckTimeout)
-	opts.WriteTimeout = cmp.Or(opts.WriteTimeout, max(defaultWriteTimeout, opts.CheckTimeout))
-	if opts.Now == nil {
-		opts.Now = time.Now
+	if opts, err = opts.settled(); err != nil {
+		return nil, err
 	}
 	r := &Redis{
 		client:    client,

@@ -11,22 +11,9 @@ import (
 	"time"
 )
 
-const (
-	// straight is how many checks at once go to Redis each on its own: to wait
-	// for one another would cost them more than it saves.
-	straight = 2
-
-	// flightKeys bounds one command: what else Redis has to do waits for it.
-	// A thousand keys are some 300 µs of Redis.
-	flightKeys = 1024
-
-	// patience is how long those who wait rely on the flight under way: longer
-	// than one takes, far shorter than a check may. Then a further one takes
-	// off, on another connection. maxAloft bounds how many: a Redis that hangs
-	// is not asked by ever more.
-	patience = 2 * time.Millisecond
-	maxAloft = 4
-)
+// straight is how many checks at once go to Redis each on its own: to wait for
+// one another would cost them more than it saves.
+const straight = 2
 
 // flights are the shared round trips to one partition. Checks that begin while
 // one is under way travel together in the next: Redis and the kernel are paid
@@ -38,6 +25,10 @@ const (
 type flights struct {
 	ask func(*flight) // fills in what Redis answered
 	now func() int64  // nanoseconds on the monotonic clock
+
+	most   int           // goroutines under way: a Redis that hangs is not asked by ever more
+	batch  int           // keys of a flight: what else Redis has to do waits for it
+	window time.Duration // how long those who wait rely on the flight under way
 
 	mu       sync.Mutex
 	waiting  []*flight // in order; only the last may have room
@@ -53,7 +44,10 @@ type flights struct {
 func newFlights(r *Redis) []*flights {
 	all := make([]*flights, r.keys.partitions())
 	for p := range all {
-		all[p] = &flights{ask: func(f *flight) { r.fly(p, f) }, now: r.authority.now}
+		all[p] = &flights{
+			ask: func(f *flight) { r.fly(p, f) }, now: r.authority.now,
+			most: r.opts.CheckFlights, batch: r.opts.CheckBatch, window: r.opts.CheckWindow,
+		}
 	}
 	return all
 }
@@ -119,7 +113,7 @@ func (f *flight) take(places []place) seat {
 
 // boarding is the flight that has room for so many keys.
 func (s *flights) boarding(keys int) *flight {
-	if n := len(s.waiting); n > 0 && s.waiting[n-1].keys+keys <= flightKeys {
+	if n := len(s.waiting); n > 0 && s.waiting[n-1].keys+keys <= s.batch {
 		return s.waiting[n-1]
 	}
 	f := &flight{landed: make(chan struct{})}
@@ -130,7 +124,7 @@ func (s *flights) boarding(keys int) *flight {
 // takeOff returns the number of a goroutine that is to fly now; 0: none, since
 // one leads that will soon be back.
 func (s *flights) takeOff(now int64) int {
-	if s.lead != 0 && now-s.since < int64(patience) || s.aloft == maxAloft {
+	if s.lead != 0 && now-s.since < int64(s.window) || s.aloft == s.most {
 		return 0
 	}
 	s.aloft++
@@ -185,18 +179,19 @@ func (s *flights) next(number int) *flight {
 		s.lead = 0
 	}
 	s.aloft--
+	s.watch()
 	return nil
 }
 
-// watch has rescue called while somebody waits.
+// watch has rescue called while somebody waits who could take off.
 func (s *flights) watch() {
 	switch {
-	case s.watching || len(s.waiting) == 0:
+	case s.watching || len(s.waiting) == 0 || s.aloft == s.most:
 		return
 	case s.timer == nil:
-		s.timer = time.AfterFunc(patience, s.rescue)
+		s.timer = time.AfterFunc(s.window, s.rescue)
 	default:
-		s.timer.Reset(patience)
+		s.timer.Reset(s.window)
 	}
 	s.watching = true
 }

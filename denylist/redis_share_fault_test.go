@@ -238,7 +238,7 @@ func TestShare_HookPanics(t *testing.T) {
 			r, _, w := crowd(t, RedisOptions{})
 			_, err := r.Revoke(t.Context(), SessionEntry(testIssuer, "dead", time.Time{}))
 			require.NoError(t, err)
-			for range 3 * maxAloft {
+			for range 3 * defaultCheckFlights {
 				if probed {
 					r.authority.doubted(0)
 				}
@@ -267,7 +267,7 @@ func TestShare_HookPanics(t *testing.T) {
 func TestShare_HookEndsGoroutine(t *testing.T) {
 	t.Parallel()
 	r, _, w := crowd(t, RedisOptions{})
-	for range 3 * maxAloft {
+	for range 3 * defaultCheckFlights {
 		w.close(func(redis.Cmder) error { runtime.Goexit(); return nil })
 		var all sync.WaitGroup
 		for i := range 20 {

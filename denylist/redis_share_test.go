@@ -104,7 +104,7 @@ func TestR16_NobodyBoardsAFlightUnderWay(t *testing.T) {
 	_, err = elsewhere.Revoke(t.Context(), SessionEntry(testIssuer, "s", time.Time{}))
 	require.NoError(t, err)
 	all.Go(func() { assert.ErrorIs(t, r.Check(t.Context(), token), ErrRevoked) })
-	time.AfterFunc(10*patience, func() { close(open) })
+	time.AfterFunc(10*defaultCheckWindow, func() { close(open) })
 	all.Wait()
 	assert.Len(t, w.keysAsked(), 3)
 }
@@ -210,31 +210,36 @@ func TestShare_Errors(t *testing.T) {
 	assert.Equal(t, map[string]error{"a": nil, "b": nil}, got)
 }
 
-// TestShare_Bounded: no command has more than flightKeys keys.
+// TestShare_Bounded: no command has more keys than a batch may.
 func TestShare_Bounded(t *testing.T) {
 	t.Parallel()
-	r, _, w := crowd(t, RedisOptions{})
-	gate, open, inside := held()
-	w.close(gate)
-	var all sync.WaitGroup
-	all.Go(func() { assert.NoError(t, r.Check(t.Context(), tokenOf("ahead"))) })
-	<-inside
-	r.flights[0].fresh()
-	const n = flightKeys
-	for i := range n {
-		all.Go(func() { assert.NoError(t, r.Check(t.Context(), tokenOf(fmt.Sprint(i)))) })
+	for batch, commands := range map[int]int{0: 5, 4: 257, 8: 129, 100: 9, mostCheckBatch: 2} {
+		r, _, w := crowd(t, RedisOptions{CheckBatch: batch})
+		gate, open, inside := held()
+		w.close(gate)
+		var all sync.WaitGroup
+		all.Go(func() { assert.NoError(t, r.Check(t.Context(), tokenOf("ahead"))) })
+		<-inside
+		r.flights[0].fresh()
+		n := 256 // three keys each, and the issuer's for each command
+		if batch == 0 {
+			n = defaultCheckBatch
+		}
+		for i := range n {
+			all.Go(func() { assert.NoError(t, r.Check(t.Context(), tokenOf(fmt.Sprint(i)))) })
+		}
+		r.seated(t, n)
+		open()
+		all.Wait()
+		asked := w.keysAsked()
+		total := 0
+		for _, keys := range asked {
+			total += keys
+		}
+		assert.LessOrEqual(t, slices.Max(asked), r.opts.CheckBatch)
+		assert.Len(t, asked, commands, batch)
+		assert.Equal(t, 4+3*n+commands-1, total, batch)
 	}
-	r.seated(t, n)
-	open()
-	all.Wait()
-	asked := w.keysAsked()
-	total := 0
-	for _, keys := range asked {
-		total += keys
-	}
-	assert.LessOrEqual(t, slices.Max(asked), flightKeys)
-	assert.Len(t, asked, 5)
-	assert.Equal(t, 4+3*n+4, total)
 }
 
 // TestShare_StuckFlight: who comes behind a flight that is stuck waits for a
@@ -242,34 +247,66 @@ func TestShare_Bounded(t *testing.T) {
 // stuck there are a few.
 func TestShare_StuckFlight(t *testing.T) {
 	t.Parallel()
-	r, _, w := crowd(t, RedisOptions{})
+	for _, opts := range []RedisOptions{{}, {CheckFlights: 9, CheckWindow: 500 * time.Microsecond}} {
+		r, _, w := crowd(t, opts)
+		gate, open, inside := held()
+		w.close(gate)
+		var stuck sync.WaitGroup
+		stuck.Go(func() { assert.NoError(t, r.Check(t.Context(), tokenOf("stuck"))) })
+		<-inside
+		for i := range 20 { // each alone: nobody but the timer helps
+			assert.NoError(t, r.Check(t.Context(), tokenOf(fmt.Sprint(i))))
+		}
+		open()
+		stuck.Wait()
+
+		opened := make(chan struct{})
+		w.close(func(redis.Cmder) error { <-opened; return nil })
+		var all sync.WaitGroup
+		for i := range 50 {
+			time.Sleep(r.opts.CheckWindow / 4)
+			all.Go(func() { assert.NoError(t, r.Check(t.Context(), tokenOf(fmt.Sprint(i)))) })
+		}
+		require.NoError(t, eventually(t, func() error {
+			if n := len(w.keysAsked()); n != r.opts.CheckFlights {
+				return fmt.Errorf("%d are aloft", n)
+			}
+			return nil
+		}))
+		close(opened)
+		all.Wait()
+		r.landed(t)
+	}
+}
+
+// TestShare_OneFlight: where one command at a time is all there may be, who
+// comes behind it waits for its end, however long they would rather not.
+func TestShare_OneFlight(t *testing.T) {
+	t.Parallel()
+	r, _, w := crowd(t, RedisOptions{CheckFlights: 1, CheckWindow: 1})
 	gate, open, inside := held()
 	w.close(gate)
-	var stuck sync.WaitGroup
-	stuck.Go(func() { assert.NoError(t, r.Check(t.Context(), tokenOf("stuck"))) })
-	<-inside
-	for i := range 20 { // each alone: nobody but the timer helps
-		assert.NoError(t, r.Check(t.Context(), tokenOf(fmt.Sprint(i))))
-	}
-	open()
-	stuck.Wait()
-
-	opened := make(chan struct{})
-	w.close(func(redis.Cmder) error { <-opened; return nil })
 	var all sync.WaitGroup
-	for i := range 50 {
-		time.Sleep(patience / 4)
+	all.Go(func() { assert.NoError(t, r.Check(t.Context(), tokenOf("ahead"))) })
+	<-inside
+	for i := range 20 {
 		all.Go(func() { assert.NoError(t, r.Check(t.Context(), tokenOf(fmt.Sprint(i)))) })
 	}
-	require.NoError(t, eventually(t, func() error {
-		if n := len(w.keysAsked()); n != maxAloft {
-			return fmt.Errorf("%d are aloft", n)
-		}
-		return nil
-	}))
-	close(opened)
+	r.seated(t, 20)
+	open()
 	all.Wait()
+	assert.Equal(t, []int{4, 61}, w.keysAsked())
 	r.landed(t)
+}
+
+// TestShare_Window: behind a command that is younger than the window nobody
+// takes off, and behind an older one somebody does.
+func TestShare_Window(t *testing.T) {
+	t.Parallel()
+	for window, want := range map[time.Duration]int{1: 2, time.Minute: 0} {
+		s := flights{most: 2, window: window, lead: 1, flown: 1, aloft: 1, since: 100}
+		assert.Equal(t, want, s.takeOff(101), window)
+	}
 }
 
 // TestShare_Authority: a flight proves that Redis accepts writes when that is
