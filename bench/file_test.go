@@ -35,7 +35,7 @@ func header() bench.Header {
 			Redis: map[string]string{"version": "7.2.0"},
 		},
 		Settings:  map[string]string{"tokens": "10000", "slice": "500ms"},
-		Scenarios: []bench.Description{{Name: "b", Means: "What there was."}, {Name: "a", Means: "What there is."}},
+		Scenarios: []bench.Description{{Name: "b", Means: "What there was."}, {Name: "a", Means: "What there is.", Guarantee: "strict: at once"}},
 		Baseline:  "b",
 		Seed:      1 << 63,
 		Overhead:  bench.Overhead{Operation: 60, Wake: 50_000, WakeP99: 90_000},
@@ -49,6 +49,7 @@ func slice(contender string, concurrency, round int) bench.Slice {
 		Operations: 1000,
 		Errors:     map[string]int64{"timeout": 2},
 		Unbegun:    3,
+		Gauges:     map[string]float64{"connections": 4.5},
 		CPU:        map[string]time.Duration{bench.Client: 400 * time.Millisecond, bench.Redis: 100 * time.Millisecond},
 		Latency:    latencies(time.Millisecond, 2*time.Millisecond, 30*time.Millisecond),
 	}
@@ -64,8 +65,12 @@ func written(tb testing.TB) string {
 		require.NoError(tb, w.Slice(slice("b", 4, round)))
 	}
 	require.NoError(tb, w.Stages(bench.Stages{Algorithm: "ES256", Stages: []bench.Stage{{Name: "signature", Time: 60 * time.Microsecond}}}))
-	require.NoError(tb, w.End(bench.End{Complete: true, Notes: []string{"All is well."}}))
+	require.NoError(tb, w.End(ended()))
 	return out.String()
+}
+
+func ended() bench.End {
+	return bench.End{Complete: true, Notes: []string{"All is well."}, Events: []bench.Event{event("a", "hung", 1000, 1500)}}
 }
 
 // lines is a file of lines, each ended.
@@ -82,7 +87,7 @@ func TestAFileReadsAsItWasWritten(t *testing.T) {
 	require.Len(t, got.Slices, 6)
 	assertSameSlices(t, []bench.Slice{slice("a", 4, 1)}, got.Slices[2:3])
 	assert.Equal(t, []bench.Stages{{Algorithm: "ES256", Stages: []bench.Stage{{Name: "signature", Time: 60 * time.Microsecond}}}}, got.Stages)
-	assert.Equal(t, bench.End{Complete: true, Notes: []string{"All is well."}}, got.End)
+	assert.Equal(t, ended(), got.End)
 }
 
 // assertSameSlices compares histograms by what they say: read ones remember
@@ -200,13 +205,16 @@ func TestControlCharactersDoNotReachATerminal(t *testing.T) {
 	got, err := bench.Read(strings.NewReader(lines(
 		`{"kind":"header","schema":"rescind-bench/1","command":"x\u001b[2J","scenarios":[{"name":"a\u202eb"}],"settings":{"k\u0007":"v\n"}}`,
 		`{"kind":"slice","contender":"a\u202eb","concurrency":1,"wall_ns":1,"errors":{"e\r":1}}`,
-		`{"kind":"end","reason":"\u0000","notes":["\u009b1m"]}`)))
+		`{"kind":"end","reason":"\u0000","notes":["\u009b1m"],"events":[{"contender":"a\u202eb","concurrency":1,"name":"\u001b[2J"}]}`)))
 	require.NoError(t, err)
 	assert.Equal(t, "x\ufffd[2J", got.Header.Command)
 	assert.Equal(t, map[string]string{"k\ufffd": "v\ufffd"}, got.Header.Settings)
 	assert.Equal(t, "a\ufffdb", got.Slices[0].Contender)
 	assert.Equal(t, map[string]int64{"e\ufffd": 1}, got.Slices[0].Errors)
-	assert.Equal(t, bench.End{Reason: "\ufffd", Notes: []string{"\ufffd1m"}}, got.End)
+	assert.Equal(t, bench.End{
+		Reason: "\ufffd", Notes: []string{"\ufffd1m"},
+		Events: []bench.Event{{Contender: "a\ufffdb", Concurrency: 1, Name: "\ufffd[2J"}},
+	}, got.End)
 }
 
 func FuzzRead(f *testing.F) {
@@ -224,6 +232,8 @@ func FuzzRead(f *testing.F) {
 		}
 		got.Summarize()
 		got.Ratios()
+		got.Outcomes()
+		got.Gauges()
 
 		// What was read can be written, and reads the same.
 		var out bytes.Buffer
@@ -239,5 +249,6 @@ func FuzzRead(f *testing.F) {
 		again, err := bench.Read(&out)
 		require.NoError(t, err)
 		assertSameSlices(t, got.Slices, again.Slices)
+		assert.ElementsMatch(t, got.End.Events, again.End.Events)
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -38,35 +39,42 @@ func TestAnotherSchemaIsRefusedAndNamed(t *testing.T) {
 func TestMalformedLinesAreRefusedAndNumbered(t *testing.T) {
 	t.Parallel()
 	for name, line := range map[string]string{
-		"not JSON":               `{"kind":`,
-		"no object":              `7`,
-		"empty":                  ``,
-		"no kind":                `{}`,
-		"another kind":           `{"kind":"slices"}`,
-		"a second header":        someHeader,
-		"no wall":                `{"kind":"slice","contender":"a","concurrency":1}`,
-		"negative wall":          `{"kind":"slice","contender":"a","concurrency":1,"wall_ns":-1}`,
-		"endless wall":           `{"kind":"slice","contender":"a","concurrency":1,"wall_ns":9223372036854775807}`,
-		"overflow":               `{"kind":"slice","contender":"a","concurrency":1,"wall_ns":9223372036854775808}`,
-		"a fraction":             `{"kind":"slice","contender":"a","concurrency":1,"wall_ns":1.5}`,
-		"not a number":           `{"kind":"slice","contender":"a","concurrency":1,"wall_ns":NaN}`,
-		"negative begin":         `{"kind":"slice","contender":"a","concurrency":1,"wall_ns":1,"at_ns":-1}`,
-		"negative operations":    `{"kind":"slice","contender":"a","concurrency":1,"wall_ns":1,"operations":-1}`,
-		"too many operations":    `{"kind":"slice","contender":"a","concurrency":1,"wall_ns":1,"operations":900000000000000000}`,
-		"negative errors":        `{"kind":"slice","contender":"a","concurrency":1,"wall_ns":1,"errors":{"e":-1}}`,
-		"negative unbegun":       `{"kind":"slice","contender":"a","concurrency":1,"wall_ns":1,"unbegun":-1}`,
-		"negative CPU":           `{"kind":"slice","contender":"a","concurrency":1,"wall_ns":1,"cpu_ns":{"client":-1}}`,
-		"no concurrency":         `{"kind":"slice","contender":"a","wall_ns":1}`,
-		"negative round":         `{"kind":"slice","contender":"a","concurrency":1,"wall_ns":1,"round":-1}`,
-		"a round twice":          someSlice,
-		"nobody's":               `{"kind":"slice","contender":"c","concurrency":1,"wall_ns":1}`,
-		"a member twice":         `{"kind":"slice","contender":"a","concurrency":1,"wall_ns":1,"wall_ns":2}`,
-		"latency not base64":     `{"kind":"slice","contender":"a","concurrency":1,"wall_ns":1,"latency_ns":"?"}`,
-		"latency too short":      `{"kind":"slice","contender":"a","concurrency":1,"wall_ns":1,"latency_ns":"AAAA"}`,
-		"latency not zlib":       `{"kind":"slice","contender":"a","concurrency":1,"wall_ns":1,"latency_ns":"HISTFAAAAAAAAAAA"}`,
-		"negative stage":         `{"kind":"stages","stages":[{"name":"size","time_ns":-1}]}`,
-		"too long":               `{"kind":"end","reason":"` + strings.Repeat("x", 1<<20) + `"}`,
-		"bytes that are no text": "{\"kind\":\"end\",\"reason\":\"\xff\"}",
+		"not JSON":                            `{"kind":`,
+		"no object":                           `7`,
+		"empty":                               ``,
+		"no kind":                             `{}`,
+		"another kind":                        `{"kind":"slices"}`,
+		"a second header":                     someHeader,
+		"no wall":                             `{"kind":"slice","contender":"a","concurrency":1}`,
+		"negative wall":                       `{"kind":"slice","contender":"a","concurrency":1,"wall_ns":-1}`,
+		"endless wall":                        `{"kind":"slice","contender":"a","concurrency":1,"wall_ns":9223372036854775807}`,
+		"overflow":                            `{"kind":"slice","contender":"a","concurrency":1,"wall_ns":9223372036854775808}`,
+		"a fraction":                          `{"kind":"slice","contender":"a","concurrency":1,"wall_ns":1.5}`,
+		"not a number":                        `{"kind":"slice","contender":"a","concurrency":1,"wall_ns":NaN}`,
+		"negative begin":                      `{"kind":"slice","contender":"a","concurrency":1,"wall_ns":1,"at_ns":-1}`,
+		"negative operations":                 `{"kind":"slice","contender":"a","concurrency":1,"wall_ns":1,"operations":-1}`,
+		"too many operations":                 `{"kind":"slice","contender":"a","concurrency":1,"wall_ns":1,"operations":900000000000000000}`,
+		"negative errors":                     `{"kind":"slice","contender":"a","concurrency":1,"wall_ns":1,"errors":{"e":-1}}`,
+		"negative unbegun":                    `{"kind":"slice","contender":"a","concurrency":1,"wall_ns":1,"unbegun":-1}`,
+		"negative CPU":                        `{"kind":"slice","contender":"a","concurrency":1,"wall_ns":1,"cpu_ns":{"client":-1}}`,
+		"no concurrency":                      `{"kind":"slice","contender":"a","wall_ns":1}`,
+		"negative round":                      `{"kind":"slice","contender":"a","concurrency":1,"wall_ns":1,"round":-1}`,
+		"a round twice":                       someSlice,
+		"nobody's":                            `{"kind":"slice","contender":"c","concurrency":1,"wall_ns":1}`,
+		"a member twice":                      `{"kind":"slice","contender":"a","concurrency":1,"wall_ns":1,"wall_ns":2}`,
+		"an endless gauge":                    `{"kind":"slice","contender":"a","concurrency":1,"wall_ns":1,"gauges":{"g":1e999}}`,
+		"a gauge of no number":                `{"kind":"slice","contender":"a","concurrency":1,"wall_ns":1,"gauges":{"g":NaN}}`,
+		"nobody's event":                      `{"kind":"end","events":[{"contender":"c","concurrency":1,"name":"hung"}]}`,
+		"an event of no workers":              `{"kind":"end","events":[{"contender":"a","name":"hung"}]}`,
+		"an event that ends before it begins": `{"kind":"end","events":[{"contender":"a","concurrency":1,"from_ns":2,"until_ns":1}]}`,
+		"an endless event":                    `{"kind":"end","events":[{"contender":"a","concurrency":1,"until_ns":9223372036854775807}]}`,
+		"too many events":                     `{"kind":"end","events":[` + strings.Repeat(`{"contender":"a","concurrency":1},`, 1000) + `{"contender":"a","concurrency":1}]}`,
+		"latency not base64":                  `{"kind":"slice","contender":"a","concurrency":1,"wall_ns":1,"latency_ns":"?"}`,
+		"latency too short":                   `{"kind":"slice","contender":"a","concurrency":1,"wall_ns":1,"latency_ns":"AAAA"}`,
+		"latency not zlib":                    `{"kind":"slice","contender":"a","concurrency":1,"wall_ns":1,"latency_ns":"HISTFAAAAAAAAAAA"}`,
+		"negative stage":                      `{"kind":"stages","stages":[{"name":"size","time_ns":-1}]}`,
+		"too long":                            `{"kind":"end","reason":"` + strings.Repeat("x", 1<<20) + `"}`,
+		"bytes that are no text":              "{\"kind\":\"end\",\"reason\":\"\xff\"}",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -108,6 +116,10 @@ func TestAWriterRefusesWhatAReaderWould(t *testing.T) {
 	wrong.Wall = 0
 	assert.Error(t, w.Slice(wrong))
 	assert.Error(t, w.Slice(slice("c", 1, 0)))
+	wrong = slice("a", 1, 0)
+	wrong.Gauges = map[string]float64{"connections": math.NaN()}
+	assert.Error(t, w.Slice(wrong))
+	assert.Error(t, w.End(bench.End{Events: []bench.Event{event("c", "hung", 0, 1)}}))
 	assert.Error(t, w.Stages(bench.Stages{Stages: []bench.Stage{{Time: -1}}}))
 	assert.Error(t, w.End(bench.End{Reason: strings.Repeat("x", 1<<20)}))
 
