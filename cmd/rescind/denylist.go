@@ -14,6 +14,9 @@ import (
 // is given: the 50 ms of a server are for requests.
 const patience = 5 * time.Second
 
+// seeHelp is for settings that a library refuses.
+const seeHelp = "run rescind help for what each setting may be"
+
 // denylister is the denylist as an operator's command sees it: in Redis, or
 // behind a server's admin API.
 type denylister struct {
@@ -64,19 +67,30 @@ func (c *call) dialRedis() (*denylist.Redis, redis.UniversalClient, error) {
 	if err != nil {
 		return nil, nil, usageError("%s: %w", c.origin["redis"], err)
 	}
-	store, err := denylist.NewRedis(client, denylist.RedisOptions{
+	store, err := denylist.NewRedis(client, c.redisOptions())
+	if err != nil {
+		refusal := usageError("%w", err).hint(seeHelp)
+		return nil, nil, errors.Join(refusal, client.Close())
+	}
+	return store, client, nil
+}
+
+func (c *call) redisOptions() denylist.RedisOptions {
+	opts := denylist.RedisOptions{
 		Prefix:                 c.prefix,
 		Partitions:             c.partitions,
 		SkewMargin:             c.skewMargin,
 		MaxStaleness:           c.maxStaleness,
 		Lifetime:               c.longestLifetime(),
 		CheckTimeout:           c.checkTimeout,
+		CheckFlights:           c.checkFlights,
+		CheckBatch:             c.checkBatch,
 		InsecureSkipInspection: c.skipInspection,
-	})
-	if err != nil {
-		return nil, nil, errors.Join(usageError("%w", err), client.Close())
 	}
-	return store, client, nil
+	if c.set("check-window") { // its default gives way to a shorter check-timeout
+		opts.CheckWindow = c.checkWindow
+	}
+	return opts
 }
 
 // redisURL returns the URL without a password, and the password.

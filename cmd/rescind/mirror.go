@@ -22,16 +22,19 @@ const (
 // mirrorOf puts a mirror before the denylist in Redis, and logs what it does.
 func (c *call) mirrorOf(store *denylist.Redis, log *slog.Logger) (*denylist.Mirror, error) {
 	t := &mirrorTeller{log: log, now: time.Now}
-	m, err := denylist.NewMirror(store, denylist.MirrorOptions{
-		Shadow:     shadowEvery,
-		OnState:    t.state,
-		OnProgress: t.progress,
-	})
+	opts := c.mirrorOptions()
+	opts.OnState, opts.OnProgress = t.state, t.progress
+	m, err := denylist.NewMirror(store, opts)
 	if err != nil {
-		return nil, usageError("--check mirror: %w", err).hint("--max-staleness is how old what a mirror says may be, one value for the fleet")
+		return nil, usageError("--check mirror: %w", err).
+			hint("--max-staleness is how old what a mirror says may be, one value for the fleet; --mirror-wakes how many changes a second it reads at once, 1 to 1000")
 	}
 	t.mirror = m
 	return m, nil
+}
+
+func (c *call) mirrorOptions() denylist.MirrorOptions {
+	return denylist.MirrorOptions{Wakes: c.mirrorWakes, Shadow: shadowEvery}
 }
 
 // mirrorTeller writes to the log what a mirror does. The mirror calls it from

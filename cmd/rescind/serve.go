@@ -67,10 +67,29 @@ func (c *call) openHouse(ctx context.Context) (*house, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := c.refuseIdle(); err != nil {
+		return nil, err
+	}
 	if !c.set("redis") {
 		return c.embeddedHouse(token)
 	}
 	return c.redisHouse(ctx, token)
+}
+
+// refuseIdle refuses settings that would change nothing: whoever gave one
+// believes that it does.
+func (c *call) refuseIdle() error {
+	for _, name := range []string{"check-flights", "check-batch", "check-window"} {
+		if c.set(name) && !c.set("redis") {
+			return usageError("%s is set, but redis is not", c.origin[name]).
+				hint("the embedded store is in this process already: no check waits for a command")
+		}
+	}
+	if c.set("mirror-wakes") && c.check != "mirror" {
+		return usageError("%s is set, but check is %s", c.origin["mirror-wakes"], c.check).
+			hint("only a mirror is woken: add --check mirror, or leave it out")
+	}
+	return nil
 }
 
 func (c *call) redisHouse(ctx context.Context, token string) (*house, error) {
@@ -166,9 +185,9 @@ func (h *house) serve(ctx context.Context, c *call) error {
 	if err != nil {
 		return err
 	}
-	v, err := verifier.New(h.store, append(others, sessions.Issuer()), verifier.Options{Leeway: c.leeway})
+	v, err := verifier.New(h.store, append(others, sessions.Issuer()), c.verifierOptions())
 	if err != nil {
-		return usageError("%w", err)
+		return usageError("%w", err).hint(seeHelp)
 	}
 	opts := server.Options{
 		Addr:       c.addr,
@@ -201,6 +220,10 @@ func (h *house) serve(ctx context.Context, c *call) error {
 		return serveMirrored(ctx, srv, h.mirror, ready)
 	}
 	return servingTrouble(srv.Run(ctx, ready))
+}
+
+func (c *call) verifierOptions() verifier.Options {
+	return verifier.Options{Leeway: c.leeway, CacheEntries: c.cacheEntries}
 }
 
 // limitLogins puts the limits of failed logins into the options.

@@ -49,6 +49,11 @@ type settings struct {
 	check              string
 	maxStaleness       time.Duration
 	checkTimeout       time.Duration
+	checkFlights       int
+	checkBatch         int
+	checkWindow        time.Duration
+	mirrorWakes        int
+	cacheEntries       int
 	leeway             time.Duration
 	skewMargin         time.Duration
 	maxAccessLifetime  time.Duration
@@ -66,8 +71,9 @@ const (
 	sessionSettings  = "style access-ttl refresh-ttl session-ttl replay-window verify-overlap rotate-every rotate-denies-access session-inventory"
 	issueSettings    = redisSettings + " " + verifySettings + " " + sessionSettings
 	serveSettings    = issueSettings + " forward-auth-issuers addr admin-addr users clients forward-auth-api-keys cors-origins tls-cert tls-key log-format " +
-		"login-failures login-failures-per-address trusted-proxies"
-	ringSettings = "keys max-access-lifetime max-refresh-lifetime"
+		"login-failures login-failures-per-address trusted-proxies " + speedSettings
+	speedSettings = "check-flights check-batch check-window mirror-wakes cache-entries"
+	ringSettings  = "keys max-access-lifetime max-refresh-lifetime"
 )
 
 // flags declares every setting with its default, as flags that write into s.
@@ -112,6 +118,11 @@ func (s *settings) flags() *pflag.FlagSet {
 	choice(fs, &s.check, "check", "strict", "strict", "mirror")
 	span(fs, &s.maxStaleness, "max-staleness", time.Second)
 	span(fs, &s.checkTimeout, "check-timeout", 50*time.Millisecond)
+	positive(fs, &s.checkFlights, "check-flights", 4)
+	positive(fs, &s.checkBatch, "check-batch", 1024)
+	span(fs, &s.checkWindow, "check-window", 2*time.Millisecond)
+	positive(fs, &s.mirrorWakes, "mirror-wakes", 16)
+	positive(fs, &s.cacheEntries, "cache-entries", 32768)
 	spanOrZero(fs, &s.leeway, "leeway", 30*time.Second)
 	span(fs, &s.skewMargin, "skew-margin", 60*time.Second)
 	span(fs, &s.maxAccessLifetime, "max-access-lifetime", 24*time.Hour)

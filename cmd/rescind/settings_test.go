@@ -9,10 +9,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/rescindhq/rescind/cmd/internal/duration"
+	"github.com/rescindhq/rescind/denylist"
 )
 
 // environment is a lookup of variables in a map.
@@ -76,6 +78,40 @@ func TestSettingsPrecedence(t *testing.T) {
 	other := configFile(t, `replay_window = "4s"`)
 	delete(vars, "RESCIND_REPLAY_WINDOW")
 	assert.Equal(t, 4*time.Second, prepared(t, vars, "serve", "--config", other).replayWindow, "--config over RESCIND_CONFIG")
+}
+
+// TestSettingsOfSpeed: what the file says of shared checks, wakes and the cache
+// is what the libraries are given.
+func TestSettingsOfSpeed(t *testing.T) {
+	t.Parallel()
+	c := prepared(t, nil, "serve", "--check-timeout", "1ms")
+	_, err := denylist.NewRedis(aClient(t), c.redisOptions())
+	assert.NoError(t, err, "the default of check-window gives way")
+
+	c = prepared(t, map[string]string{"RESCIND_CONFIG": configFile(t, `
+		redis = "redis://127.0.0.1:1"
+		check = "mirror"
+		check_flights = 8
+		check_batch = 64
+		check_window = "7ms"
+		mirror_wakes = 3
+		cache_entries = 1234
+	`)}, "serve")
+	opts := c.redisOptions()
+	assert.Equal(t, 8, opts.CheckFlights)
+	assert.Equal(t, 64, opts.CheckBatch)
+	assert.Equal(t, 7*time.Millisecond, opts.CheckWindow)
+	assert.Equal(t, 3, c.mirrorOptions().Wakes)
+	assert.Equal(t, 1234, c.verifierOptions().CacheEntries)
+	assert.NoError(t, c.refuseIdle())
+}
+
+func aClient(t *testing.T) redis.UniversalClient {
+	t.Helper()
+	client, err := denylist.OpenURL("redis://127.0.0.1:1", "")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = client.Close() })
+	return client
 }
 
 func TestDurations(t *testing.T) {
