@@ -1,0 +1,135 @@
+package lab_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rescindhq/rescind/bench/lab"
+)
+
+// executable is a Redis to start.
+func executable(t *testing.T) string {
+	t.Helper()
+	path, err := lab.Find(os.Getenv("REDIS_SERVER"))
+	require.NoError(t, err)
+	return path
+}
+
+func open(t *testing.T, watched bool) *lab.Lab {
+	t.Helper()
+	l, err := lab.Open(t.Context(), executable(t), watched)
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, l.Close()) })
+	return l
+}
+
+// impatient is a client that sees a fault at once.
+func impatient(t *testing.T, l *lab.Lab) *redis.Client {
+	t.Helper()
+	o, err := redis.ParseURL(l.URL())
+	require.NoError(t, err)
+	o.MaxRetries, o.ReadTimeout, o.DialerRetries = -1, 100*time.Millisecond, 1
+	client := redis.NewClient(o)
+	t.Cleanup(func() { _ = client.Close() })
+	return client
+}
+
+func TestHungAndBack(t *testing.T) {
+	t.Parallel()
+	l := open(t, false)
+	client := impatient(t, l)
+	require.NoError(t, client.Set(t.Context(), "k", "v", 0).Err())
+	before := time.Now()
+	from, err := l.Hang()
+	require.NoError(t, err)
+	assert.False(t, from.Before(before))
+	assert.ErrorIs(t, client.Get(t.Context(), "k").Err(), os.ErrDeadlineExceeded)
+	until, err := l.Resume()
+	require.NoError(t, err)
+	assert.True(t, until.After(from))
+	assert.Equal(t, "v", client.Get(t.Context(), "k").Val())
+}
+
+// What is killed comes back with what it had acknowledged.
+func TestKilledAndBack(t *testing.T) {
+	t.Parallel()
+	l := open(t, false)
+	client := impatient(t, l)
+	require.NoError(t, client.Set(t.Context(), "k", "v", 0).Err())
+	l.Kill()
+	assert.Error(t, client.Get(t.Context(), "k").Err())
+	_, err := l.Revive(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, "v", client.Get(t.Context(), "k").Val())
+}
+
+// The replica takes the primary's place, and whoever is killed then comes back
+// as what it has become.
+func TestFailedOver(t *testing.T) {
+	t.Parallel()
+	l := open(t, true)
+	client := l.Client()
+	defer func() { _ = client.Close() }()
+	require.NoError(t, client.Set(t.Context(), "k", "v", 0).Err())
+	require.NoError(t, client.Wait(t.Context(), 1, time.Second).Err())
+	from, until, err := l.FailOver(t.Context())
+	require.NoError(t, err)
+	assert.True(t, until.After(from))
+	require.NoError(t, l.Rejoin(t.Context()))
+	soon, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	require.NoError(t, lab.Poll(soon, func() error { return client.Set(soon, "k", "w", 0).Err() }))
+
+	l.Kill() // while the Sentinel sleeps
+	_, err = l.Revive(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, lab.Poll(soon, func() error { return client.Set(soon, "k", "x", 0).Err() }))
+}
+
+func TestNobodyToFailOverTo(t *testing.T) {
+	t.Parallel()
+	_, _, err := open(t, false).FailOver(t.Context())
+	assert.ErrorContains(t, err, "nobody watches")
+}
+
+// A hung server is ended like any other, and its directory with it.
+func TestClosedWhileHung(t *testing.T) {
+	t.Parallel()
+	s, err := lab.Start(t.Context(), executable(t), lab.Socket)
+	require.NoError(t, err)
+	require.NoError(t, s.Hang())
+	require.NoError(t, s.Close())
+	assert.NoDirExists(t, s.Dir())
+	require.NoError(t, s.Close(), "closing twice")
+}
+
+// An executable that is no server leaves nothing behind.
+func TestNoServer(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	for _, path := range []string{"/no/such/server", "/bin/false"} {
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		_, err := lab.Open(ctx, path, true)
+		cancel()
+		assert.Error(t, err, path)
+	}
+	left, err := filepath.Glob(filepath.Join(os.TempDir(), "*"))
+	require.NoError(t, err)
+	assert.Empty(t, left)
+}
+
+func TestFind(t *testing.T) {
+	_, err := lab.Find("/no/such/server")
+	assert.ErrorIs(t, err, os.ErrNotExist)
+	t.Setenv("PATH", t.TempDir())
+	_, err = lab.Find("")
+	assert.ErrorIs(t, err, lab.ErrNoServer)
+	assert.False(t, errors.Is(err, os.ErrNotExist))
+}
