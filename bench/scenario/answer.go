@@ -16,6 +16,7 @@ const (
 	classExpired     = "token_expired"        // a token died before the run did
 	classTooOften    = "too_often"            // a chain used up its rotations
 	classAsked       = "asked_redis"          // the mirror could not tell
+	classPanic       = "panic"                // of a rival
 )
 
 // classed is an error with the name under which it counts.

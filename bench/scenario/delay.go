@@ -47,6 +47,18 @@ func delayReplies(client redis.UniversalClient, d time.Duration) error {
 	return nil
 }
 
+// delayedOptions are options whose Dialer delays replies, if any are to be.
+func delayedOptions(o *redis.Options, d time.Duration) *redis.Options {
+	if o.DialTimeout == 0 {
+		o.DialTimeout = 5 * time.Second // as go-redis
+	}
+	o.Dialer = redis.NewDialer(o)
+	if d > 0 {
+		o.Dialer = delayHook(d).DialHook(o.Dialer)
+	}
+	return o
+}
+
 // delayHook has every connection of a client delayed.
 type delayHook time.Duration
 

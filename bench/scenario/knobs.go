@@ -199,7 +199,10 @@ func (k *Knobs) checkURLs() error {
 }
 
 // suffice reports what the scenarios need and was not given.
-func (k *Knobs) suffice(kinds []kind) error {
+func (k *Knobs) suffice(kinds []kind, rivals bool) error {
+	if rivals && k.Redis.URL == "" {
+		return fmt.Errorf("%w: rivals measure a Redis: name one", ErrMissing)
+	}
 	for _, kind := range kinds {
 		if slices.Contains(kind.needs, needRedis) && k.Redis.URL == "" {
 			return fmt.Errorf("%w: %s measures a Redis: name one", ErrMissing, kind.name)

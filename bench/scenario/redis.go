@@ -169,19 +169,23 @@ func plainClient(as redis.UniversalClient, delay time.Duration) (redis.Universal
 			Addrs: o.Addrs, Username: o.Username, Password: o.Password, TLSConfig: o.TLSConfig, PoolSize: o.PoolSize,
 		})
 	case *redis.Client:
-		o := c.Options()
-		plain := &redis.Options{
-			Network: o.Network, Addr: o.Addr, DB: o.DB,
-			Username: o.Username, Password: o.Password, TLSConfig: o.TLSConfig, PoolSize: o.PoolSize,
-		}
-		if o.Addr == sentinelAddr {
-			plain.Dialer = o.Dialer // which asks the sentinels for the master
-		}
-		client = redis.NewClient(plain)
+		client = redis.NewClient(plainOptions(c.Options()))
 	default:
 		return nil, fmt.Errorf("%w: %T is not a client of one Redis, Sentinel or Cluster", denylist.ErrInvalid, as)
 	}
 	return client, delayReplies(client, delay)
+}
+
+// plainOptions are those of a plain client of one Redis.
+func plainOptions(o *redis.Options) *redis.Options {
+	plain := &redis.Options{
+		Network: o.Network, Addr: o.Addr, DB: o.DB,
+		Username: o.Username, Password: o.Password, TLSConfig: o.TLSConfig, PoolSize: o.PoolSize,
+	}
+	if o.Addr == sentinelAddr {
+		plain.Dialer = o.Dialer // which asks the sentinels for the master
+	}
+	return plain
 }
 
 // sentinelAddr is what go-redis calls the master that sentinels know.

@@ -55,6 +55,7 @@ type Stand struct {
 	mirrored   *mirrorSide      // nil: no scenario asked for it
 	contenders []bench.Contender
 	means      []bench.Description
+	leftOut    []LeftOut
 	closers    []func() error // of single scenarios
 
 	closing sync.Once
@@ -69,30 +70,36 @@ type Stand struct {
 // denylist.ErrUnfit and denylist.ErrUnavailable where Redis is not fit for it
 // or cannot be reached.
 func Open(ctx context.Context, names []string, knobs Knobs, progress func(what string, share float64)) (*Stand, error) {
+	return OpenWith(ctx, names, nil, knobs, progress)
+}
+
+// OpenWith is Open with rivals, which come after the named scenarios. One that
+// fails is left out: see LeftOut.
+func OpenWith(ctx context.Context, names []string, rivals []Rival, knobs Knobs, progress func(what string, share float64)) (*Stand, error) {
 	kinds, err := find(names)
 	if err != nil {
 		return nil, err
 	}
-	if err := knobs.complete(); err != nil {
+	if err := errors.Join(knobs.complete(), checkRivals(rivals, kinds)); err != nil {
 		return nil, err
 	}
-	if err := knobs.suffice(kinds); err != nil {
+	if err := knobs.suffice(kinds, len(rivals) > 0); err != nil {
 		return nil, err
 	}
 	if progress == nil {
 		progress = func(string, float64) {}
 	}
 	s := &Stand{knobs: knobs, progress: progress}
-	if err := s.open(ctx, kinds); err != nil {
+	if err := s.open(ctx, kinds, rivals); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
-func (s *Stand) open(ctx context.Context, kinds []kind) error {
+func (s *Stand) open(ctx context.Context, kinds []kind, rivals []Rival) error {
 	// First of all: nobody should wait for a million tokens to hear that there
 	// is no Redis.
-	if slices.ContainsFunc(kinds, func(k kind) bool { return slices.Contains(k.needs, needRedis) }) {
+	if len(rivals) > 0 || slices.ContainsFunc(kinds, func(k kind) bool { return slices.Contains(k.needs, needRedis) }) {
 		s.progress("opening Redis", 0)
 		var err error
 		if s.redis, err = openRedis(ctx, s.knobs); err != nil {
@@ -111,6 +118,9 @@ func (s *Stand) open(ctx context.Context, kinds []kind) error {
 			s.contenders = append(s.contenders, c)
 			s.means = append(s.means, bench.Description{Name: c.Name, Means: k.means, Guarantee: k.guarantee})
 		}
+	}
+	if err := s.openRivals(ctx, rivals); err != nil {
+		return err
 	}
 	return s.outlives(time.Now())
 }
