@@ -20,11 +20,13 @@ const (
 	maxCount      = 100_000_000_000_000
 	maxNames      = 256 // settings, classes of errors, processes, gauges
 	maxEvents     = 1_000
+	maxGauge      = 1e15 // either way
 )
 
 var (
 	errTime  = fmt.Errorf("want a time from 0 to %v, in nanoseconds", maxTime)
 	errCount = fmt.Errorf("want a count from 0 to %d", int64(maxCount))
+	errGauge = fmt.Errorf("want a number from %g to %g", -maxGauge, maxGauge)
 )
 
 func (h *Header) check() error {
@@ -33,6 +35,7 @@ func (h *Header) check() error {
 		names[d.Name] = true
 	}
 	e, o := h.Environment, h.Overhead
+	stranger := func(d Description) bool { return d.Baseline != "" && !names[d.Baseline] }
 	switch {
 	case len(h.Scenarios) == 0 || len(h.Scenarios) > maxContenders:
 		return fmt.Errorf("%d scenarios, want 1 to %d", len(h.Scenarios), maxContenders)
@@ -40,6 +43,8 @@ func (h *Header) check() error {
 		return errors.New("two scenarios of one name, or one without")
 	case h.Baseline != "" && !names[h.Baseline]:
 		return fmt.Errorf("the baseline %.80q is none of the scenarios", h.Baseline)
+	case slices.ContainsFunc(h.Scenarios, stranger):
+		return errors.New("the baseline of a scenario is none of them")
 	case len(h.Settings) > maxNames || len(e.Redis) > maxNames:
 		return fmt.Errorf("more than %d settings", maxNames)
 	case e.Cores < 0 || e.GOMAXPROCS < 0:
@@ -58,7 +63,7 @@ func (h *Header) clean() {
 	e.Redis = plainMap(e.Redis, plain)
 	h.Settings = plainMap(h.Settings, plain)
 	for i, d := range h.Scenarios {
-		h.Scenarios[i] = Description{plain(d.Name), plain(d.Means), plain(d.Guarantee)}
+		h.Scenarios[i] = Description{plain(d.Name), plain(d.Means), plain(d.Guarantee), plain(d.Baseline)}
 	}
 }
 
@@ -96,6 +101,11 @@ func (s *Slice) check(h Header) error {
 			return fmt.Errorf("cpu_ns of %.80q: %d: %w", process, used, errTime)
 		}
 	}
+	for name, figure := range s.Gauges {
+		if !(figure >= -maxGauge && figure <= maxGauge) { // no NaN, which JSON has no word for
+			return fmt.Errorf("the gauge %.80q: %v: %w", name, figure, errGauge)
+		}
+	}
 	return nil
 }
 
@@ -130,6 +140,8 @@ func (e *End) check(h Header) error {
 			return fmt.Errorf("an event at concurrency %d, want at least 1", event.Concurrency)
 		case !isTime(event.From) || !isTime(event.Until) || event.Until < event.From:
 			return fmt.Errorf("an event from %d to %d: %w, in this order", event.From, event.Until, errTime)
+		case event.Name == "":
+			return errors.New("an event without a name")
 		}
 	}
 	return nil

@@ -203,14 +203,16 @@ func TestMembersOfALaterVersionAreIgnored(t *testing.T) {
 func TestControlCharactersDoNotReachATerminal(t *testing.T) {
 	t.Parallel()
 	got, err := bench.Read(strings.NewReader(lines(
-		`{"kind":"header","schema":"rescind-bench/1","command":"x\u001b[2J","scenarios":[{"name":"a\u202eb"}],"settings":{"k\u0007":"v\n"}}`,
-		`{"kind":"slice","contender":"a\u202eb","concurrency":1,"wall_ns":1,"errors":{"e\r":1}}`,
+		`{"kind":"header","schema":"rescind-bench/1","command":"x\u001b[2J","scenarios":[{"name":"a\u202eb","guarantee":"none\u0007"}],"settings":{"k\u0007":"v\n"}}`,
+		`{"kind":"slice","contender":"a\u202eb","concurrency":1,"wall_ns":1,"errors":{"e\r":1},"gauges":{"g\u0085":1}}`,
 		`{"kind":"end","reason":"\u0000","notes":["\u009b1m"],"events":[{"contender":"a\u202eb","concurrency":1,"name":"\u001b[2J"}]}`)))
 	require.NoError(t, err)
 	assert.Equal(t, "x\ufffd[2J", got.Header.Command)
 	assert.Equal(t, map[string]string{"k\ufffd": "v\ufffd"}, got.Header.Settings)
 	assert.Equal(t, "a\ufffdb", got.Slices[0].Contender)
 	assert.Equal(t, map[string]int64{"e\ufffd": 1}, got.Slices[0].Errors)
+	assert.Equal(t, map[string]float64{"g\ufffd": 1}, got.Slices[0].Gauges)
+	assert.Equal(t, "none\ufffd", got.Header.Scenarios[0].Guarantee)
 	assert.Equal(t, bench.End{
 		Reason: "\ufffd", Notes: []string{"\ufffd1m"},
 		Events: []bench.Event{{Contender: "a\ufffdb", Concurrency: 1, Name: "\ufffd[2J"}},
@@ -222,6 +224,9 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte(lines(someHeader, someSlice, someEnd)))
 	f.Add([]byte(lines(someHeader, `{"kind":"stages","algorithm":"RS256","stages":[{"name":"size","time_ns":5}]}`, someEnd)))
 	f.Add([]byte(lines(`{"kind":"header","schema":"rescind-bench/2"}`)))
+	f.Add([]byte(lines(`{"kind":"header","schema":"rescind-bench/1","scenarios":[{"name":"a","guarantee":"none"}]}`,
+		`{"kind":"slice","contender":"a","concurrency":1,"wall_ns":1,"gauges":{"connections":1e15,"drift":-0.5}}`,
+		`{"kind":"end","events":[{"contender":"a","concurrency":1,"name":"hung","from_ns":1,"until_ns":1}]}`)))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		got, err := bench.Read(bytes.NewReader(data))
 		if err != nil {
@@ -249,6 +254,7 @@ func FuzzRead(f *testing.F) {
 		again, err := bench.Read(&out)
 		require.NoError(t, err)
 		assertSameSlices(t, got.Slices, again.Slices)
+		assert.Equal(t, got.Header.Scenarios, again.Header.Scenarios)
 		assert.ElementsMatch(t, got.End.Events, again.End.Events)
 	})
 }

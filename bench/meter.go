@@ -46,6 +46,21 @@ func (c Contender) readCPU(ctx context.Context) (map[string]time.Duration, error
 	return cpu, nil
 }
 
+// readGauges reads the figures of a Gauged scenario.
+func (c Contender) readGauges(ctx context.Context) (map[string]float64, error) {
+	gauged, ok := c.Scenario.(Gauged)
+	if !ok {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, meterLimit)
+	defer cancel()
+	gauges, err := gauged.Gauges(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("bench: reading the gauges of %s: %w", c.Name, err)
+	}
+	return gauges, nil
+}
+
 // used is what was used between two readings. A process that began anew in
 // between is left out.
 func used(before, after map[string]time.Duration) map[string]time.Duration {

@@ -26,7 +26,8 @@ type Plan struct {
 
 	// Each contender is measured for Duration at each level of concurrency,
 	// after Warmup of the same that is thrown away. With one contender that is
-	// one turn, with several they take turns of one Slice each. A Slice is also
+	// one turn, with several they take turns of one Slice each; if one of them
+	// is Staged, each has one turn of Duration, in their order. A Slice is also
 	// what a turn is recorded by, so that of Duration only whole slices count.
 	// Warmup may be 0 and not longer than Duration. Slice is at least 10 ms;
 	// default 1 s, of a Duration below 10 s a tenth of it. There are at most
@@ -125,6 +126,8 @@ func (p Plan) checkContenders() error {
 			return refuse("two contenders are called %q", c.Name)
 		case c.Scenario == nil:
 			return refuse("contender %q has no scenario", c.Name)
+		case c.Limit < 0 || c.Limit > maxDuration:
+			return refuse("contender %q has a limit of %v", c.Name, c.Limit)
 		}
 		names[c.Name] = true
 		if err := c.checkMeters(); err != nil {
@@ -133,6 +136,9 @@ func (p Plan) checkContenders() error {
 	}
 	return nil
 }
+
+// limit is the deadline of a contender's operations.
+func (p Plan) limit(c Contender) time.Duration { return max(p.Limit, c.Limit) }
 
 // checkMeters refuses meters of equal names, of which one would be lost.
 func (c Contender) checkMeters() error {
@@ -223,6 +229,9 @@ func (p Plan) series() int { return max(len(p.Contenders)*len(p.Concurrency), 1)
 // the last one begins a slice after the turn's end.
 func (p Plan) longest() time.Duration {
 	longest := 2 * p.Limit
+	for _, c := range p.Contenders {
+		longest = max(longest, 2*p.limit(c))
+	}
 	if p.Rate > 0 {
 		turn := max(p.Slice, p.Warmup)
 		if p.whole() {

@@ -39,8 +39,12 @@ type Description struct {
 	Name  string `json:"name"`
 	Means string `json:"means"` // one sentence
 	// Guarantee says when a revocation that was acknowledged is denied, so that
-	// like is compared with like; empty where nothing is checked.
+	// like is compared with like: its first word, before a colon, is strict,
+	// bounded, best effort or none. Empty where nothing is checked, and in files
+	// from before there were any.
 	Guarantee string `json:"guarantee,omitempty"`
+	// Baseline is the contender that its ratios are over; empty: the Header's.
+	Baseline string `json:"baseline,omitempty"`
 }
 
 // Environment is the machine, the program and the Redis that were measured.
@@ -68,7 +72,7 @@ type Slice struct {
 	Unbegun    int64            // due in an open loop, and given up before they began
 
 	CPU     map[string]time.Duration // by Client, Redis, Server; absent: not known
-	Gauges  map[string]float64       // of a Gauged scenario, at the end of the slice
+	Gauges  map[string]float64       // of a Gauged scenario, by name, at the end of the slice; nil: it has none
 	Latency *hdrhistogram.Histogram  // nanoseconds, of operations that succeeded
 }
 
@@ -93,7 +97,9 @@ type End struct {
 	Events   []Event  `json:"events,omitempty"` // of Staged scenarios
 }
 
-// Event is what happened while a contender was measured: a fault, a storm.
+// Event is what happened while a contender was measured: a fault, a storm. One
+// without a length has one instant twice. Slices of the same time may be missing
+// where a run ended early.
 type Event struct {
 	Contender   string        `json:"contender"`
 	Concurrency int           `json:"concurrency"`

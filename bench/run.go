@@ -16,7 +16,8 @@ const progressEvery = 200 * time.Millisecond
 // Run carries the plan out and hands each slice to keep as soon as it is
 // recorded. It returns what the result should say in words, also beside an
 // ErrInterrupted: a rate that could not be kept, errors, a generator that was
-// the bottleneck. An error of keep, of a Scenario or of a Meter ends the run.
+// the bottleneck. An error of keep, of a Scenario (its Play and its Gauges, too) or
+// of a Meter ends the run.
 //
 // Only whole slices are kept: the one that is under way when a run ends early
 // is dropped, and the other half of its pair stays alone. keep is called from
@@ -83,6 +84,9 @@ func interrupted(ctx context.Context) error {
 
 // level measures all contenders with so many workers.
 func (r *run) level(ctx context.Context, concurrency int) error {
+	if err := r.scale(ctx, concurrency); err != nil {
+		return err
+	}
 	operations, err := r.operations(concurrency)
 	if err != nil {
 		return err
@@ -97,6 +101,7 @@ func (r *run) level(ctx context.Context, concurrency int) error {
 		clocked, _ := r.plan.Contenders[contender].Scenario.(Clocked)
 		for i, w := range workers {
 			w.operation, w.clocked = operations[contender][i], clocked
+			w.limit = r.plan.limit(r.plan.Contenders[contender])
 		}
 		return newTurn(r, r.plan.Contenders[contender], workers, parts, slice, offset)
 	}
@@ -110,14 +115,20 @@ func (r *run) level(ctx context.Context, concurrency int) error {
 		}
 	}
 	if r.plan.whole() {
-		for i := range r.plan.Contenders {
-			if err := turn(i, r.plan.rounds(), r.plan.Slice, 0).take(ctx); err != nil {
-				return err
-			}
-		}
-		return nil
+		return r.takeWhole(ctx, turn)
 	}
 	return r.takeTurns(ctx, turn)
+}
+
+// takeWhole gives each contender one turn, with all of its slices. Slices of the
+// same moment of their turns have one round.
+func (r *run) takeWhole(ctx context.Context, turn func(contender, parts int, slice, offset time.Duration) *turn) error {
+	for i := range r.plan.Contenders {
+		if err := turn(i, r.plan.rounds(), r.plan.Slice, 0).take(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // takeTurns lets the contenders take turns, each of which turn makes.
@@ -159,7 +170,6 @@ func (r *run) workers(concurrency int) []*worker {
 			recorder: recorder{top: top, tally: newTally(top)},
 			number:   i,
 			sample:   r.plan.Sample,
-			limit:    r.plan.Limit,
 			random:   rand.NewPCG(r.plan.Seed, uint64(i)), // #nosec G404 -- which operations are timed is no secret
 		}
 		if r.schedule != nil {
@@ -186,9 +196,6 @@ func (r *run) slice(t *turn, s Slice, all *tally) error {
 		return nil
 	}
 	a.add(s, all)
-	if err := t.gauge(&s); err != nil {
-		return err
-	}
 	if err := r.keep(s); err != nil {
 		return fmt.Errorf("bench: keeping a slice: %w", err)
 	}

@@ -26,21 +26,28 @@ type Clocked interface {
 
 // Staged is a Scenario in which something happens while it is measured: a fault,
 // a storm of writes. A run with one takes no short turns: each contender, one
-// after the other, has all of Duration at once, and slices of the same moment of
-// their turns are pairs.
+// after the other, has all of Duration at once, also those to which nothing
+// happens, and slices of the same moment of their turns are pairs.
 type Staged interface {
 	Scenario
-	// Play has it happen, beside the operations of one turn that is measured and
-	// began at an instant of the run. It is called from a goroutine of its own
-	// and should return soon after ctx has ended, as the turn has; an error
-	// that came before ends the run.
+	// Play has it happen, beside the operations of one turn that is measured,
+	// not of a warm-up. The turn began at an instant of the run, from which the
+	// instants of an Event count. Play is called from a goroutine of its own,
+	// once a turn, and the run goes on when it has returned: that should be soon
+	// after ctx has ended, as the turn has, or a run that was interrupted. An
+	// error that came before ends the run; what comes after is what became of
+	// ctx, and is ignored.
 	Play(ctx context.Context, at time.Duration) error
 }
 
 // Gauged is a Scenario that has figures beside latencies, such as how many
-// connections there are. They are read after each slice.
+// connections there are. They are read at the end of each slice that is
+// measured, while operations are under way, from a goroutine that keeps the
+// time: that should take some milliseconds at most. An error ends the run.
 type Gauged interface {
 	Scenario
+	// Gauges returns figures that are finite, by name, in a map that is not
+	// changed any more.
 	Gauges(ctx context.Context) (map[string]float64, error)
 }
 
@@ -64,4 +71,7 @@ type Contender struct {
 	Name     string
 	Scenario Scenario
 	Meters   []Meter // of the processes that work for it, beside this one
+	// Limit is the deadline of its operations where they may take longer than the
+	// Plan's; 0: they may not.
+	Limit time.Duration
 }

@@ -23,8 +23,9 @@ type timekeeper struct {
 // mark is a boundary: where the first part begins, where each ends, and where
 // the last one has ended, with all that was still to be carried out.
 type mark struct {
-	at  time.Duration // of the turn
-	cpu map[string]time.Duration
+	at     time.Duration // of the turn
+	cpu    map[string]time.Duration
+	gauges map[string]float64
 }
 
 // run keeps the time until the last part is over or ctx ends. When given ends,
@@ -90,7 +91,11 @@ func (k *timekeeper) cross(ctx context.Context, part int, at time.Duration) erro
 	if err != nil {
 		return err
 	}
-	k.add(mark{at: at, cpu: cpu})
+	gauges, err := k.whose.readGauges(ctx)
+	if err != nil {
+		return err
+	}
+	k.add(mark{at: at, cpu: cpu, gauges: gauges})
 	return nil
 }
 

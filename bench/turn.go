@@ -37,7 +37,7 @@ func newTurn(r *run, c Contender, workers []*worker, parts int, each, offset tim
 	if t.open() {
 		t.pace.next.Store(r.schedule.before(offset))
 		t.pace.end = r.schedule.before(offset + t.length())
-		t.pace.giveUp = t.length() + min(each, r.plan.Limit)
+		t.pace.giveUp = t.length() + min(each, r.plan.limit(c))
 	}
 	return t
 }
@@ -109,7 +109,8 @@ func (t *turn) begin(ctx context.Context, start chan struct{}) error {
 	return err
 }
 
-// play has happen what a Staged scenario brings along, until stop is called.
+// play has happen what a Staged scenario brings along. It has come to its end
+// when stop returns, so that no turn is measured beside another's.
 func (t *turn) play(ctx context.Context) (stop func()) {
 	staged, ok := t.contender.Scenario.(Staged)
 	if !ok || t.warmup {
@@ -132,6 +133,18 @@ func (t *turn) readCPU(ctx context.Context) (map[string]time.Duration, error) {
 		return nil, interrupted(ctx) // whatever the meters made of it
 	}
 	return cpu, err
+}
+
+// readGauges reads the figures of the last slice of a turn that is measured.
+func (t *turn) readGauges(ctx context.Context) (map[string]float64, error) {
+	if t.warmup {
+		return nil, nil
+	}
+	gauges, err := t.contender.readGauges(ctx)
+	if ctx.Err() != nil {
+		return nil, interrupted(ctx)
+	}
+	return gauges, err
 }
 
 // watch keeps what is whole until all have ended.
@@ -191,10 +204,14 @@ func (t *turn) end(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	gauges, err := t.readGauges(ctx)
+	if err != nil {
+		return err
+	}
 	for _, w := range t.workers {
 		w.recorder.finish(t.tally)
 	}
-	t.clock.add(mark{at: t.lasted(), cpu: cpu})
+	t.clock.add(mark{at: t.lasted(), cpu: cpu, gauges: gauges})
 	return t.keepParts(t.parts)
 }
 
@@ -231,20 +248,6 @@ func (t *turn) keepParts(before int) error {
 	return nil
 }
 
-// gauge adds the figures of a Gauged scenario.
-func (t *turn) gauge(s *Slice) (err error) {
-	gauged, ok := t.contender.Scenario.(Gauged)
-	if !ok {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(t.ctx, meterLimit)
-	defer cancel()
-	if s.Gauges, err = gauged.Gauges(ctx); err != nil {
-		return fmt.Errorf("bench: reading the gauges of %s: %w", s.Contender, err)
-	}
-	return nil
-}
-
 // sum is a part as the result has it.
 func (t *turn) sum(part int, all *tally) Slice {
 	from, to := t.clock.bounds(part)
@@ -257,6 +260,7 @@ func (t *turn) sum(part int, all *tally) Slice {
 		Operations:  all.operations,
 		Errors:      all.errors,
 		CPU:         used(from.cpu, to.cpu),
+		Gauges:      to.gauges,
 		Latency:     all.latency,
 	}
 	if t.open() {
