@@ -67,6 +67,13 @@ func (l *Lab) Rejoin(ctx context.Context) error {
 	if err := l.wake(ctx, asleep); err != nil {
 		return err
 	}
+	return l.replicated(ctx)
+}
+
+// replicated waits until the replica is in sync.
+func (l *Lab) replicated(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
+	defer cancel()
 	follower := redis.NewClient(&redis.Options{Addr: l.replica.addr, MaxRetries: -1})
 	defer func() { _ = follower.Close() }()
 	return Poll(ctx, func() error {

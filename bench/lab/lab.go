@@ -25,8 +25,11 @@ const (
 )
 
 // persistence is what most set-ups have: a killed server comes back with its
-// data, but for what it had not handed to the system.
-func persistence() []string { return []string{"--appendonly", "yes", "--appendfsync", "everysec"} }
+// data, but for what it had not handed to the system. A primary waits for no
+// further replicas before it sends one its data, five seconds otherwise.
+func persistence() []string {
+	return []string{"--appendonly", "yes", "--appendfsync", "everysec", "--repl-diskless-sync-delay", "0"}
+}
 
 // Lab is one Redis, or a primary with a replica that a Sentinel watches, whose
 // faults are for the caller to bring about. Its methods are for one goroutine.
@@ -52,6 +55,10 @@ func Open(ctx context.Context, executable string, watched bool) (*Lab, error) {
 	if err = l.replica.Restart(ctx, l.primary.followed()...); err != nil {
 		return nil, l.orClose(err)
 	}
+	// Before the Sentinel looks: the next time is ten seconds later.
+	if err = l.replicated(ctx); err != nil {
+		return nil, l.orClose(err)
+	}
 	if l.sentinel, err = Watch(ctx, executable, watchedName, l.primary, asleep); err != nil {
 		return nil, l.orClose(err)
 	}
@@ -69,7 +76,7 @@ func (l *Lab) orClose(err error) error {
 // followed are the arguments of a server that replicates this one.
 func (s *Server) followed() []string {
 	host, port, _ := net.SplitHostPort(s.addr)
-	return []string{"--replicaof", host, port, "--repl-diskless-sync-delay", "0"}
+	return []string{"--replicaof", host, port}
 }
 
 // Watched reports whether there are a replica and a Sentinel.
