@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"math"
 
 	"golang.org/x/perf/benchmath"
@@ -33,22 +34,37 @@ type Ratio struct {
 
 // Ratios compares each series to the baseline's of the same concurrency, pair
 // by pair. Pairs in which one of the two did nothing are left out, and so is a
-// series without any other. Without a Header.Baseline there are none.
+// series without any other. Without a baseline there are none.
 func (r *Results) Ratios() []Ratio {
-	if r.Header.Baseline == "" {
-		return nil
-	}
 	order, turns := r.series()
 	var all []Ratio
 	for _, s := range order {
-		base := turns[Series{r.Header.Baseline, s.Concurrency}]
+		base := turns[Series{r.Header.baseline(s.Contender), s.Concurrency}]
 		pairs := pairUp(turns[s], base)
-		if s.Contender == r.Header.Baseline || len(pairs) == 0 {
+		if len(pairs) == 0 {
 			continue
 		}
 		all = append(all, r.ratio(s, pairs))
 	}
 	return all
+}
+
+// baseline is what a contender is compared with; empty: nothing, as it is one
+// itself, or there is none.
+func (h Header) baseline(contender string) string {
+	own := ""
+	for _, d := range h.Scenarios {
+		switch contender {
+		case d.Baseline:
+			return ""
+		case d.Name:
+			own = d.Baseline
+		}
+	}
+	if contender == h.Baseline {
+		return ""
+	}
+	return cmp.Or(own, h.Baseline)
 }
 
 // pair is two turns of the same round.
@@ -72,7 +88,7 @@ func pairUp(turns, base []Slice) []pair {
 func (r *Results) ratio(of Series, pairs []pair) Ratio {
 	ratio := Ratio{
 		Series:   of,
-		Baseline: r.Header.Baseline,
+		Baseline: r.Header.baseline(of.Contender),
 		Pairs:    len(pairs),
 		Wall:     median(pairs, wallByOperation),
 		CPU:      make(map[string]Interval),
