@@ -1,0 +1,138 @@
+package tune
+
+import (
+	"context"
+	"slices"
+)
+
+// prune takes changes back that make no difference beside the others: each by
+// itself, the one that is missed least first.
+func (s *search) prune(ctx context.Context) error {
+	for {
+		var back []candidate
+		for i, d := range s.Dials {
+			if s.best[i] != d.Default {
+				back = append(back, candidate{d.Name + "=" + d.Values[d.Default], s.best.with(i, d.Default)})
+			}
+		}
+		// Of one change alone the proof is the test.
+		if len(back) < 2 || s.left(pruneEnds) < s.takes(len(back)+1, confirmSlices) {
+			return nil
+		}
+		trials, err := s.against(ctx, back, confirmSlices)
+		if err != nil {
+			return err
+		}
+		slices.SortFunc(trials, byRatio)
+		if least := &trials[0]; least.dispensable() {
+			least.Taken = true
+			s.record(trials...)
+			s.move(least.At)
+			continue
+		}
+		s.record(trials...)
+		return nil
+	}
+}
+
+// missed is a ratio that shows that a change is worth something.
+const missed = 1.04
+
+// dispensable reports whether a default does as well as what was taken in its
+// place. Where an interval is wide, its middle has a say.
+func (t *Trial) dispensable() bool {
+	return t.LeftOut == "" && t.Verdict != Worse && t.decider().Center < missed
+}
+
+// weaker measures what would cost a guarantee, beside the best, where it may not
+// be taken.
+func (s *search) weaker(ctx context.Context) error {
+	if s.AllowWeaker {
+		return nil
+	}
+	var all []candidate
+	for i, d := range s.Dials {
+		for v, value := range d.Values {
+			if d.Weakens[v] != "" && v != s.best[i] {
+				all = append(all, candidate{d.Name + "=" + value, s.best.with(i, v)})
+			}
+		}
+	}
+	if len(all) == 0 || s.left(proofEnds) < s.takes(len(all)+1, screenSlices)+s.takes(2, proofSlices) {
+		return nil
+	}
+	trials, err := s.against(ctx, all, screenSlices)
+	for _, t := range trials {
+		t.Costs = s.Dials.Costs(t.At)
+		s.out.Weaker = append(s.out.Weaker, t)
+	}
+	return err
+}
+
+// prove has the best take turns with the defaults, anew and for longer. Where
+// that does not show that it is better, the defaults are the answer. Where they
+// are it already, what came nearest takes part, so that it is seen.
+func (s *search) prove(ctx context.Context) error {
+	base := s.out.Defaults
+	p := &Proof{Rival: s.best, Name: tuned}
+	if s.best.equal(base) {
+		if p.Name = nextBest; s.next() != nil {
+			p.Rival = s.next().At
+		}
+	}
+	r := Round{Names: []string{defaults}, Points: []Point{base}, Rate: s.rate, Proof: true}
+	if !p.Rival.equal(base) {
+		r.Names, r.Points = append(r.Names, p.Name), append(r.Points, p.Rival)
+	}
+	room := float64(s.left(proofEnds)) / s.dear / float64(s.slice) / float64(len(r.Points))
+	r.Slices = min(max(int(room)-1, proofSlices), mostProof)
+	r.What = "the proof: " + p.Name + " against the defaults"
+	results, err := s.run(ctx, r)
+	if err != nil {
+		return err
+	}
+	of := seriesOf(results, defaults)
+	p.Results, p.Defaults = results, s.Aim.standing(results, of)
+	if len(r.Points) > 1 {
+		p.Comparison = s.Aim.compare(results, seriesOf(results, p.Name), of)
+	} else {
+		p.Comparison = s.Aim.compare(results, of, of)
+	}
+	if !s.best.equal(base) && p.Verdict != Better {
+		p.FellBack = true
+		s.best = base
+		s.out.Rate = min(s.out.Rate, s.out.DefaultsRate)
+	}
+	s.out.Proof = p
+	return nil
+}
+
+// next is what came nearest to the best, and was not taken: with what is nearest
+// of all that was held against it.
+func (s *search) next() *Trial {
+	var near *Trial
+	for i := range s.out.Trials {
+		t := &s.out.Trials[i]
+		if t.LeftOut != "" || t.Taken || !t.Against.equal(s.best) || t.At.equal(s.best) {
+			continue
+		}
+		if near == nil || byRatio(*t, *near) < 0 {
+			near = t
+		}
+	}
+	return near
+}
+
+func (s *search) finish(complete bool) *Outcome {
+	s.out.Best, s.out.Complete, s.out.Took = s.best, complete, s.Now().Sub(s.began)
+	if next := s.next(); next != nil {
+		copied := *next
+		s.out.Next = &copied
+	}
+	for i := range s.Dials {
+		if s.tried[i] == 0 {
+			s.out.Untried = append(s.out.Untried, i)
+		}
+	}
+	return &s.out
+}

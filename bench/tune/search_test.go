@@ -1,0 +1,402 @@
+package tune_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rescindhq/rescind/bench"
+	"github.com/rescindhq/rescind/bench/tune"
+)
+
+// machine is a made-up one: it takes no time, and what an operation costs there
+// is a function of the settings, with noise that comes from a seed.
+type machine struct {
+	now    time.Time
+	random *rand.Rand
+	noise  float64                           // of a slice, and as much of all slices of a round
+	cost   func(p tune.Point) float64        // seconds of an operation
+	cpu    func(p tune.Point) float64        // of it; nil: as cost
+	most   func(p tune.Point) float64        // operations a second that an open loop can do; nil: any
+	asked  func(r tune.Round)                // may be nil
+	broken func(r tune.Round) error          // may be nil
+	errors func(tune.Point) map[string]int64 // may be nil
+}
+
+func newMachine(seed uint64, noise float64, cost func(p tune.Point) float64) *machine {
+	return &machine{now: time.Unix(1, 0), random: rand.New(rand.NewPCG(seed, 0)), noise: noise, cost: cost}
+}
+
+func (m *machine) Now() time.Time { return m.now }
+
+func (m *machine) jitter() float64 { return math.Exp(m.noise * m.random.NormFloat64()) }
+
+func (m *machine) measure(_ context.Context, r tune.Round) (*bench.Results, error) {
+	if m.asked != nil {
+		m.asked(r)
+	}
+	if m.broken != nil {
+		if err := m.broken(r); err != nil {
+			return nil, err
+		}
+	}
+	m.now = m.now.Add(time.Duration(len(r.Points)) * (r.Warmup + time.Duration(r.Slices)*r.Slice))
+	results := &bench.Results{}
+	for round := range r.Slices {
+		together := m.jitter() // what else the machine does
+		for i, p := range r.Points {
+			results.Slices = append(results.Slices, m.slice(r, r.Names[i], p, round, together))
+		}
+	}
+	return results, nil
+}
+
+func (m *machine) slice(r tune.Round, name string, p tune.Point, round int, together float64) bench.Slice {
+	cost, cpu := m.cost(p)*together*m.jitter(), m.cost(p)
+	if m.cpu != nil {
+		cpu = m.cpu(p)
+	}
+	s := bench.Slice{Contender: name, Concurrency: 1, Round: round, Wall: r.Slice, Operations: int64(r.Slice.Seconds() / cost)}
+	if r.Rate > 0 {
+		due := int64(r.Slice.Seconds() * r.Rate)
+		s.Operations = due
+		if m.most != nil {
+			s.Operations = min(due, int64(r.Slice.Seconds()*m.most(p)))
+			s.Unbegun = due - s.Operations
+			cost /= max(1-r.Rate/m.most(p), 0.001) // a queue
+		}
+	}
+	s.Latency = hdrhistogram.New(1, int64(10*time.Second), 2)
+	_ = s.Latency.RecordValues(int64(cost*1e9), s.Operations)
+	each := time.Duration(cpu * m.jitter() * 1e9)
+	s.CPU = map[string]time.Duration{bench.Client: each * time.Duration(s.Operations), bench.Redis: 0}
+	if m.errors != nil {
+		s.Errors = m.errors(p)
+	}
+	return s
+}
+
+// dials are five settings of five values, of which the third is the default, and
+// one that costs a guarantee.
+func dials() tune.Dials {
+	var all tune.Dials
+	for _, name := range []string{"a", "b", "c", "d", "e"} {
+		all = append(all, tune.Dial{Name: name, Values: []string{"1", "2", "3", "4", "5"}, Default: 2})
+	}
+	return append(all, tune.Dial{Name: "check", Values: []string{"strict", "mirror"}, Weakens: map[int]string{1: "denied later"}})
+}
+
+func task(m *machine) tune.Task {
+	return tune.Task{Dials: dials(), Budget: 3 * time.Minute, Measure: m.measure, Now: m.Now}
+}
+
+func search(t *testing.T, task tune.Task) *tune.Outcome {
+	t.Helper()
+	o, err := tune.Search(t.Context(), task)
+	require.NoError(t, err)
+	require.NotNil(t, o.Proof)
+	assert.True(t, o.Complete)
+	assert.LessOrEqual(t, o.Took, task.Budget, "the budget")
+	return o
+}
+
+// far is 1 where a point has the wanted values, and more for each step from one.
+func far(p, want tune.Point, each float64) float64 {
+	cost := 1.0
+	for i, value := range want {
+		cost *= 1 + each*math.Abs(float64(p[i]-value))
+	}
+	return cost
+}
+
+// Settings that have nothing to do with each other are found one by one.
+func TestSearch_Separable(t *testing.T) {
+	t.Parallel()
+	want := tune.Point{4, 2, 1, 3, 2}
+	for seed := range uint64(5) {
+		m := newMachine(seed, 0.02, func(p tune.Point) float64 { return 1e-4 * far(p, want, 0.1) })
+		o := search(t, task(m))
+		assert.Equal(t, append(want, 0), o.Best, "seed %d", seed)
+		assert.Equal(t, tune.Better, o.Proof.Verdict)
+		assert.False(t, o.Proof.FellBack)
+		require.NotNil(t, o.Next)
+		assert.Greater(t, o.Next.Main.Center, 1.0, "what is next best costs something")
+		assert.Empty(t, o.Untried)
+	}
+}
+
+// A value that helps only beside another is found in the second pass, and two
+// that help only together by a start.
+func TestSearch_Interacting(t *testing.T) {
+	t.Parallel()
+	after := func(p tune.Point) float64 { // a is worth something only once c is turned
+		switch {
+		case p[2] == 4 && p[0] == 0:
+			return 0.5e-4
+		case p[2] == 4:
+			return 0.8e-4
+		}
+		return 1e-4
+	}
+	together := func(p tune.Point) float64 { // each alone does harm
+		switch turned, other := p[0] == 4, p[1] == 0; {
+		case turned && other:
+			return 0.6e-4
+		case turned || other:
+			return 1.2e-4
+		}
+		return 1e-4
+	}
+	for seed := range uint64(5) {
+		o := search(t, task(newMachine(seed, 0.02, after)))
+		assert.Equal(t, tune.Point{0, 2, 4, 2, 2, 0}, o.Best, "seed %d", seed)
+
+		with := task(newMachine(seed, 0.02, together))
+		with.Starts = []tune.Point{{4, 1, 2, 2, 2, 0}, {4, 0, 2, 2, 2, 0}}
+		assert.Equal(t, tune.Point{4, 0, 2, 2, 2, 0}, search(t, with).Best, "seed %d", seed)
+	}
+}
+
+// What a start brings along and does nothing is taken back.
+func TestSearch_TakesBackWhatDoesNothing(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(5) {
+		m := newMachine(seed, 0.02, func(p tune.Point) float64 { return 1e-4 * far(p, tune.Point{4}, 0.1) })
+		with := task(m)
+		with.Starts = []tune.Point{{4, 0, 0, 4, 1, 0}}
+		assert.Equal(t, tune.Point{4, 2, 2, 2, 2, 0}, search(t, with).Best, "seed %d", seed)
+	}
+}
+
+// Under noise alone the answer is the defaults, whatever the seed.
+func TestSearch_NoiseAlone(t *testing.T) {
+	t.Parallel()
+	for _, noise := range []float64{0, 0.02, 0.1, 0.3} {
+		for seed := range uint64(10) {
+			o := search(t, task(newMachine(seed, noise, func(tune.Point) float64 { return 1e-4 })))
+			assert.Equal(t, o.Defaults, o.Best, "noise %v, seed %d", noise, seed)
+		}
+	}
+}
+
+// A value that costs a guarantee is never taken, however much faster, unless
+// that is allowed: it is measured and shown.
+func TestSearch_NeverWeaker(t *testing.T) {
+	t.Parallel()
+	cost := func(p tune.Point) float64 {
+		if p[5] == 1 {
+			return 1e-6
+		}
+		return 1e-4 * far(p, tune.Point{4}, 0.1)
+	}
+	for seed := range uint64(5) {
+		strict := task(newMachine(seed, 0.02, cost))
+		strict.Starts = []tune.Point{{4, 2, 2, 2, 2, 1}} // not even by a start
+		o := search(t, strict)
+		assert.Equal(t, tune.Point{4, 2, 2, 2, 2, 0}, o.Best)
+		for _, trial := range o.Trials {
+			assert.Empty(t, o.Dials.Costs(trial.At))
+		}
+		require.Len(t, o.Weaker, 1)
+		assert.Equal(t, []string{"denied later"}, o.Weaker[0].Costs)
+		assert.InDelta(t, 0.01, o.Weaker[0].Main.Center, 0.002)
+
+		bounded := task(newMachine(seed, 0.02, cost))
+		bounded.AllowWeaker = true
+		o = search(t, bounded)
+		assert.Equal(t, 1, o.Best[5])
+		assert.Equal(t, []string{"denied later"}, o.Dials.Costs(o.Best))
+		assert.Empty(t, o.Weaker)
+	}
+}
+
+// A dial that does nothing is not tried.
+func TestSearch_Idle(t *testing.T) {
+	t.Parallel()
+	m := newMachine(1, 0.02, func(p tune.Point) float64 { return 1e-4 })
+	m.asked = func(r tune.Round) {
+		for _, p := range r.Points {
+			assert.Equal(t, 2, p[1])
+		}
+	}
+	with := task(m)
+	with.Dials[1].Idle = func(tune.Point) bool { return true }
+	search(t, with)
+}
+
+// Of those that keep an aim the cheapest wins; where the defaults do not keep
+// it, one that does.
+func TestSearch_Aim(t *testing.T) {
+	t.Parallel()
+	latency := func(p tune.Point) float64 { return 1e-3 * far(p, tune.Point{4, 2, 0}, 0.2) }
+	with := func(limit string, rate float64) *tune.Outcome {
+		m := newMachine(1, 0.02, latency)
+		m.cpu = func(p tune.Point) float64 { return 1e-5 * far(p, tune.Point{2, 0}, 0.1) }
+		parsed, err := tune.ParseLimit(limit)
+		require.NoError(t, err)
+		wants := task(m)
+		wants.Aim = tune.Aim{Limits: []bench.Limit{parsed}, Rate: rate}
+		return search(t, wants)
+	}
+	o := with("p99=3ms", 1000) // which the defaults keep: 1.96 ms
+	assert.True(t, o.Kept())
+	assert.Equal(t, tune.Point{2, 0, 2, 2, 2, 0}, o.Best)
+
+	o = with("p99=1.2ms", 1000)
+	assert.True(t, o.Kept())
+	assert.LessOrEqual(t, o.Standing().Figure, 1.2e-3)
+
+	o = with("p99=500us", 1000)
+	assert.False(t, o.Kept(), "which nothing keeps")
+	assert.Equal(t, tune.Point{4, 2, 0, 2, 2, 0}, o.Best, "what comes nearest")
+	assert.InDelta(t, 1e-3, o.Standing().Figure, 1e-4)
+}
+
+// Without a rate the highest is looked for.
+func TestSearch_HighestRate(t *testing.T) {
+	t.Parallel()
+	m := newMachine(1, 0.01, func(tune.Point) float64 { return 1e-4 })
+	m.most = func(p tune.Point) float64 { return 1e4 / far(p, tune.Point{4}, 0.25) }
+	limit, err := tune.ParseLimit("p99=1ms") // at nine tenths of what is possible
+	require.NoError(t, err)
+	with := task(m)
+	with.Aim.Limits = []bench.Limit{limit}
+	o := search(t, with)
+	assert.Equal(t, tune.Point{4, 2, 2, 2, 2, 0}, o.Best)
+	assert.True(t, o.Kept())
+	assert.InDelta(t, 0.9*1e4/1.5, o.DefaultsRate, 600)
+	assert.InDelta(t, 0.95*0.9*1e4, o.Rate, 800)
+}
+
+// On a machine whose clock says nothing CPU time decides.
+func TestSearch_BusyMachine(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(3) {
+		m := newMachine(seed, 0.03, nil)
+		m.cost = func(tune.Point) float64 { return 1e-4 * math.Exp(0.1*m.random.NormFloat64()) }
+		m.cpu = func(p tune.Point) float64 { return 1e-5 * far(p, tune.Point{4}, 0.2) }
+		o := search(t, task(m))
+		assert.NotEqual(t, 2, o.Best[0], "seed %d", seed)
+		assert.Equal(t, tune.Better, o.Proof.Verdict, "seed %d", seed)
+	}
+}
+
+// What needs more of Redis than it may have is left out, and named.
+func TestSearch_MaxShare(t *testing.T) {
+	t.Parallel()
+	m := newMachine(1, 0.02, func(p tune.Point) float64 { return 1e-4 * far(p, tune.Point{4}, 0.1) })
+	with := task(m)
+	with.MaxShare = 0.25
+	with.Measure = func(ctx context.Context, r tune.Round) (*bench.Results, error) {
+		results, err := m.measure(ctx, r)
+		for i := range results.Slices {
+			slice := &results.Slices[i]
+			slice.CPU[bench.Redis] = slice.Wall / 10
+			if slice.Contender == "a=5" {
+				slice.CPU[bench.Redis] = slice.Wall / 3
+			}
+		}
+		return results, err
+	}
+	o := search(t, with)
+	assert.Equal(t, 3, o.Best[0])
+	left := ""
+	for _, trial := range o.Trials {
+		if trial.LeftOut != "" {
+			left = trial.Name + ": " + trial.LeftOut
+		}
+	}
+	assert.Equal(t, "a=5: needs 33 % of a core of Redis", left)
+}
+
+// A search that is interrupted keeps what it has found.
+func TestSearch_Interrupted(t *testing.T) {
+	t.Parallel()
+	stop := errors.New("stop")
+	for after := range 9 {
+		m := newMachine(1, 0.02, func(p tune.Point) float64 { return 1e-4 * far(p, tune.Point{4}, 0.1) })
+		rounds := 0
+		m.broken = func(tune.Round) error {
+			if rounds++; rounds > after {
+				return stop
+			}
+			return nil
+		}
+		o, err := tune.Search(t.Context(), task(m))
+		require.ErrorIs(t, err, stop)
+		assert.False(t, o.Complete)
+		assert.Nil(t, o.Proof)
+		assert.Equal(t, after >= 3, o.Best[0] == 4, "after %d rounds: the defaults, all of a, and the best of them again", after)
+	}
+}
+
+// A wrong answer ends it: no figure counts.
+func TestSearch_WrongAnswer(t *testing.T) {
+	t.Parallel()
+	m := newMachine(1, 0.02, func(tune.Point) float64 { return 1e-4 })
+	m.errors = func(p tune.Point) map[string]int64 {
+		if p[3] == 0 {
+			return map[string]int64{bench.WrongAnswer: 1}
+		}
+		return nil
+	}
+	_, err := tune.Search(t.Context(), task(m))
+	assert.ErrorIs(t, err, tune.ErrWrong)
+}
+
+// The shortest budget still ends with a proof, and says what it had no time for.
+func TestSearch_ShortBudget(t *testing.T) {
+	t.Parallel()
+	m := newMachine(1, 0.02, func(p tune.Point) float64 { return 1e-4 * far(p, tune.Point{4}, 0.2) })
+	with := task(m)
+	with.Budget = tune.MinBudget
+	o := search(t, with)
+	assert.Equal(t, 4, o.Best[0], "what matters most comes first")
+	assert.NotEmpty(t, o.Untried)
+}
+
+func TestSearch_Refused(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(*tune.Task){
+		"no dials":             func(t *tune.Task) { t.Dials = nil },
+		"a dial twice":         func(t *tune.Task) { t.Dials[1].Name = "a" },
+		"no default":           func(t *tune.Task) { t.Dials[1].Default = 5 },
+		"a default that costs": func(t *tune.Task) { t.Dials[5].Default = 1 },
+		"no time":              func(t *tune.Task) { t.Budget = time.Second },
+		"a rate alone":         func(t *tune.Task) { t.Aim.Rate = 100 },
+		"a negative rate":      func(t *tune.Task) { t.Aim.Rate = -1 },
+		"no number":            func(t *tune.Task) { t.Aim.Rate = math.NaN() },
+		"a relative aim": func(t *tune.Task) {
+			t.Aim.Limits = []bench.Limit{{Metric: bench.MetricP99, IsChange: true, Relative: 1}}
+		},
+		"an aim twice": func(t *tune.Task) {
+			limit := bench.Limit{Metric: bench.MetricP99, Absolute: 1}
+			t.Aim.Limits = []bench.Limit{limit, limit}
+		},
+		"a start elsewhere": func(t *tune.Task) { t.Starts = []tune.Point{{9, 0, 0, 0, 0, 0}} },
+		"nobody measures":   func(t *tune.Task) { t.Measure = nil },
+	} {
+		with := task(newMachine(1, 0, func(tune.Point) float64 { return 1 }))
+		spoil(&with)
+		_, err := tune.Search(t.Context(), with)
+		assert.ErrorIs(t, err, tune.ErrTask, name)
+	}
+}
+
+func TestParseLimit(t *testing.T) {
+	t.Parallel()
+	limit, err := tune.ParseLimit("p99.9=2ms")
+	require.NoError(t, err)
+	assert.Equal(t, bench.Limit{Metric: bench.MetricP999, Absolute: 0.002}, limit)
+	for _, text := range []string{"", "p99", "p99=", "p42=1ms", "p99=+10%", "p99=-1ms", "p99=0", "rate=1000", "cpu=1ms", "errors=1%", "p99=1"} {
+		_, err := tune.ParseLimit(text)
+		assert.ErrorIs(t, err, bench.ErrLimit, text)
+	}
+}
