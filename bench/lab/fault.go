@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -67,22 +66,7 @@ func (l *Lab) Rejoin(ctx context.Context) error {
 	if err := l.wake(ctx, asleep); err != nil {
 		return err
 	}
-	return l.replicated(ctx)
-}
-
-// replicated waits until the replica is in sync.
-func (l *Lab) replicated(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
-	defer cancel()
-	follower := redis.NewClient(&redis.Options{Addr: l.replica.addr, MaxRetries: -1})
-	defer func() { _ = follower.Close() }()
-	return Poll(ctx, func() error {
-		info, err := follower.Info(ctx, "replication").Result()
-		if err == nil && !strings.Contains(info, "master_link_status:up") {
-			err = errors.New("lab: the replica is not in sync")
-		}
-		return err
-	})
+	return Replicated(ctx, l.replica)
 }
 
 // wake has the Sentinel call the primary dead after so long, from now on.

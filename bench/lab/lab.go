@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -56,7 +57,7 @@ func Open(ctx context.Context, executable string, watched bool) (*Lab, error) {
 		return nil, l.orClose(err)
 	}
 	// Before the Sentinel looks: the next time is ten seconds later.
-	if err = l.replicated(ctx); err != nil {
+	if err = Replicated(ctx, l.replica); err != nil {
 		return nil, l.orClose(err)
 	}
 	if l.sentinel, err = Watch(ctx, executable, watchedName, l.primary, asleep); err != nil {
@@ -108,6 +109,21 @@ func (l *Lab) Close() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// Replicated waits until a replica is in sync.
+func Replicated(ctx context.Context, replica *Server) error {
+	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
+	defer cancel()
+	client := redis.NewClient(&redis.Options{Network: replica.network, Addr: replica.addr, MaxRetries: -1})
+	defer func() { _ = client.Close() }()
+	return Poll(ctx, func() error {
+		info, err := client.Info(ctx, "replication").Result()
+		if err == nil && !strings.Contains(info, "master_link_status:up") {
+			err = errors.New("lab: the replica is not in sync")
+		}
+		return err
+	})
 }
 
 // Settled waits until a Sentinel has found the one replica of the server that it

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/rescindhq/rescind/bench/lab"
 )
 
 // Cluster is three masters that share the slots between them.
@@ -36,7 +38,7 @@ func StartCluster(tb testing.TB, args ...string) *Cluster {
 
 func startNode(tb testing.TB, args []string) *Server {
 	tb.Helper()
-	bus, err := freePort()
+	bus, err := lab.FreePort()
 	if err != nil {
 		tb.Fatalf("redistest: %v", err)
 	}
@@ -58,24 +60,19 @@ func (c *Cluster) join(ctx context.Context) error {
 		if i == 0 {
 			continue
 		}
-		host, port, err := net.SplitHostPort(m.proc.at.addr)
+		host, port, err := net.SplitHostPort(m.Options().Addr)
 		if err != nil {
 			return err
 		}
-		if err := first.Do(ctx, "CLUSTER", "MEET", host, port, busPort(m)).Err(); err != nil {
+		bus, err := node.ConfigGet(ctx, "cluster-port").Result()
+		if err != nil {
+			return err
+		}
+		if err := first.Do(ctx, "CLUSTER", "MEET", host, port, bus["cluster-port"]).Err(); err != nil {
 			return err
 		}
 	}
 	return c.settled(ctx)
-}
-
-func busPort(s *Server) string {
-	for i, arg := range s.proc.args {
-		if arg == "--cluster-port" {
-			return s.proc.args[i+1]
-		}
-	}
-	return ""
 }
 
 // settled waits until every node knows the whole cluster.
@@ -103,7 +100,7 @@ func (c *Cluster) settled(ctx context.Context) error {
 func (c *Cluster) Addrs() []string {
 	var addrs []string
 	for _, m := range c.Masters {
-		addrs = append(addrs, m.proc.at.addr)
+		addrs = append(addrs, m.Options().Addr)
 	}
 	return addrs
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net"
+	"net/url"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -15,8 +16,8 @@ import (
 // breaks the link when told to.
 type Proxy struct {
 	tb     testing.TB
-	at     endpoint
-	server endpoint
+	path   string // of the socket
+	server *Server
 
 	mu     sync.Mutex
 	conns  map[net.Conn]struct{}
@@ -28,12 +29,12 @@ type Proxy struct {
 // NewProxy starts a proxy in front of s.
 func NewProxy(tb testing.TB, s *Server) *Proxy {
 	tb.Helper()
-	at := endpoint{network: "unix", addr: filepath.Join(s.proc.dir, "p"+NextPrefix())}
-	l, err := net.Listen(at.network, at.addr)
+	path := filepath.Join(s.proc.Dir(), "p"+NextPrefix())
+	l, err := net.Listen("unix", path)
 	if err != nil {
 		tb.Fatalf("redistest: proxy: %v", err)
 	}
-	p := &Proxy{tb: tb, at: at, server: s.proc.at, conns: map[net.Conn]struct{}{}}
+	p := &Proxy{tb: tb, path: path, server: s, conns: map[net.Conn]struct{}{}}
 	var done sync.WaitGroup
 	done.Go(func() { p.accept(l, &done) })
 	tb.Cleanup(func() {
@@ -45,11 +46,11 @@ func NewProxy(tb testing.TB, s *Server) *Proxy {
 }
 
 // URL is where the proxy listens, as denylist.OpenURL takes it.
-func (p *Proxy) URL() string { return p.at.url() }
+func (p *Proxy) URL() string { return (&url.URL{Scheme: "unix", Path: p.path}).String() }
 
 // Client returns a new client of the proxy, closed at the end of the test.
 func (p *Proxy) Client() *redis.Client {
-	c := redis.NewClient(&redis.Options{Network: p.at.network, Addr: p.at.addr,
+	c := redis.NewClient(&redis.Options{Network: "unix", Addr: p.path,
 		ContextTimeoutEnabled: true, MaxRetries: -1, DialerRetries: 1})
 	p.tb.Cleanup(func() { _ = c.Close() })
 	return c
@@ -112,7 +113,7 @@ func (p *Proxy) serve(client net.Conn) {
 		return
 	}
 	defer p.untrack(client)
-	server, err := net.Dial(p.server.network, p.server.addr)
+	server, err := net.Dial(p.server.Addr())
 	if err != nil || !p.track(server) {
 		return
 	}

@@ -4,12 +4,12 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/rescindhq/rescind/bench/lab"
 )
 
 // masterName is what the sentinels call their master.
@@ -19,77 +19,37 @@ const masterName = "main"
 type Sentinel struct {
 	tb              testing.TB
 	Master, Replica *Server // as they were at the start
-	watch           *Server
+	watch           *lab.Server
 }
 
 // StartSentinel runs a master, a replica and a sentinel on 127.0.0.1. The
 // sentinel calls a master dead after half a second.
 func StartSentinel(tb testing.TB, args ...string) *Sentinel {
 	tb.Helper()
-	s := &Sentinel{tb: tb, Master: StartTCP(tb, args...)}
-	host, port, err := net.SplitHostPort(s.Master.proc.at.addr)
+	s := &Sentinel{tb: tb, Master: StartTCP(tb, append([]string{"--repl-diskless-sync-delay", "0"}, args...)...)}
+	host, port, err := net.SplitHostPort(s.Master.Options().Addr)
 	if err != nil {
 		tb.Fatalf("redistest: %v", err)
 	}
-	s.Replica = StartTCP(tb, append([]string{"--replicaof", host, port, "--repl-diskless-sync-delay", "0"}, args...)...)
-	s.watch = startWatch(tb, host, port)
-
-	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
-	defer cancel()
-	if err := s.settled(ctx); err != nil {
-		tb.Fatalf("redistest: sentinel: %v", err)
-	}
-	return s
-}
-
-// startWatch runs a sentinel, which insists on a file of its own to write to.
-func startWatch(tb testing.TB, host, port string) *Server {
-	tb.Helper()
-	dir, err := os.MkdirTemp("", "redistest")
-	if err != nil {
-		tb.Fatalf("redistest: %v", err)
-	}
-	at, err := portEndpoint()
-	if err != nil {
-		tb.Fatalf("redistest: %v", err)
-	}
-	p := &process{dir: dir, at: at}
-	tb.Cleanup(p.remove)
-	_, own, _ := net.SplitHostPort(at.addr)
-	conf := filepath.Join(dir, "sentinel.conf")
-	lines := []string{
-		"port " + own, "bind 127.0.0.1", "dir " + dir, "logfile " + p.logfile(),
-		fmt.Sprintf("sentinel monitor %s %s %s 1", masterName, host, port),
-		"sentinel down-after-milliseconds " + masterName + " 500",
-		"sentinel failover-timeout " + masterName + " 2000", "",
-	}
-	if err := os.WriteFile(conf, []byte(strings.Join(lines, "\n")), 0o600); err != nil {
-		tb.Fatalf("redistest: %v", err)
-	}
+	s.Replica = StartTCP(tb, append([]string{"--replicaof", host, port}, args...)...)
 	binary, err := Find()
 	if err != nil {
 		tb.Fatalf("redistest: %v", err)
 	}
-	if err := p.run(binary, []string{conf, "--sentinel"}); err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+	defer cancel()
+	// Before the sentinel looks: the next time is ten seconds later.
+	if err := lab.Replicated(ctx, s.Replica.proc); err != nil {
 		tb.Fatalf("redistest: %v", err)
 	}
-	return &Server{tb: tb, proc: p, prefix: NextPrefix()}
-}
-
-// settled waits until the sentinel has found the replica, in sync.
-func (s *Sentinel) settled(ctx context.Context) error {
-	watch := redis.NewSentinelClient(s.watch.Options())
-	defer func() { _ = watch.Close() }()
-	return Poll(ctx, func() error {
-		replicas, err := watch.Replicas(ctx, masterName).Result()
-		if err != nil {
-			return err
-		}
-		if len(replicas) != 1 || replicas[0]["master-link-status"] != "ok" || replicas[0]["flags"] != "slave" {
-			return fmt.Errorf("not settled: %v", replicas)
-		}
-		return nil
-	})
+	if s.watch, err = lab.Watch(ctx, binary, masterName, s.Master.proc, 500*time.Millisecond); err != nil {
+		tb.Fatalf("redistest: %v", err)
+	}
+	tb.Cleanup(func() { _ = s.watch.Close() })
+	if err := lab.Settled(ctx, s.watch, masterName); err != nil {
+		tb.Fatalf("redistest: sentinel: %v", err)
+	}
+	return s
 }
 
 // Failover kills the master and waits until the replica has taken its place.
@@ -116,12 +76,17 @@ func (s *Sentinel) Failover() {
 
 // URL is where the set-up is, as denylist.OpenURL takes it.
 func (s *Sentinel) URL() string {
-	return "redis+sentinel://" + s.watch.proc.at.addr + "?master_name=" + masterName
+	return "redis+sentinel://" + s.sentinelAddr() + "?master_name=" + masterName
+}
+
+func (s *Sentinel) sentinelAddr() string {
+	_, addr := s.watch.Addr()
+	return addr
 }
 
 // Client returns a new client, closed at the end of the test.
 func (s *Sentinel) Client() *redis.Client {
-	c := redis.NewFailoverClient(&redis.FailoverOptions{MasterName: masterName, SentinelAddrs: []string{s.watch.proc.at.addr},
+	c := redis.NewFailoverClient(&redis.FailoverOptions{MasterName: masterName, SentinelAddrs: []string{s.sentinelAddr()},
 		ContextTimeoutEnabled: true, MaxRetries: -1})
 	s.tb.Cleanup(func() { _ = c.Close() })
 	return c
