@@ -37,30 +37,40 @@ func (s *Stand) mirror(ctx context.Context) (*mirrorSide, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &mirrorSide{states: make(chan denylist.MirrorState, 1), progress: make(chan float64, 1), ended: make(chan struct{})}
-	m.Mirror, err = denylist.NewMirror(store, denylist.MirrorOptions{
-		OnState:    func(state denylist.MirrorState, _ error) { latest(m.states, state) },
-		OnProgress: func(p denylist.MirrorProgress) { latest(m.progress, p.Share) },
-	})
+	m, stop, err := s.mirrorOf(ctx, store, denylist.MirrorOptions{})
+	s.closers = append(s.closers, stop)
 	if err != nil {
-		return nil, fmt.Errorf("scenario: making a mirror: %w", err)
+		return nil, err
+	}
+	s.mirrored = m
+	return m, m.settle(ctx, s.population)
+}
+
+// mirrorOf is a mirror of a store that is complete and fresh, and follows it
+// until stop is called: before what it mirrors is removed, which it would give
+// back.
+func (s *Stand) mirrorOf(ctx context.Context, store *denylist.Redis, opts denylist.MirrorOptions) (_ *mirrorSide, stop func() error, err error) {
+	m := &mirrorSide{states: make(chan denylist.MirrorState, 1), progress: make(chan float64, 1), ended: make(chan struct{})}
+	opts.OnState = func(state denylist.MirrorState, _ error) { latest(m.states, state) }
+	opts.OnProgress = func(p denylist.MirrorProgress) { latest(m.progress, p.Share) }
+	if m.Mirror, err = denylist.NewMirror(store, opts); err != nil {
+		return nil, func() error { return nil }, fmt.Errorf("scenario: making a mirror: %w", err)
 	}
 	// It goes on while a run that was interrupted ends.
-	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	running, end := context.WithCancel(context.WithoutCancel(ctx))
 	go func() {
 		defer close(m.ended)
 		m.err = m.Run(running)
 	}()
-	s.closers = append(s.closers, func() error {
-		stop()
-		<-m.ended // before what it mirrors is removed, which it would give back
+	stop = func() error {
+		end()
+		<-m.ended
 		return nil
-	})
-	if err := m.load(ctx, func(share float64) { s.progress("loading the mirror", share) }); err != nil {
-		return nil, fmt.Errorf("scenario: loading the mirror: %w", err)
 	}
-	s.mirrored = m
-	return m, m.settle(ctx, s.population)
+	if err := m.load(ctx, func(share float64) { s.progress("loading the mirror", share) }); err != nil {
+		return nil, stop, fmt.Errorf("scenario: loading the mirror: %w", err)
+	}
+	return m, stop, nil
 }
 
 // latest puts what is new into a channel that has room for one.

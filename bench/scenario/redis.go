@@ -90,21 +90,23 @@ func (r *redisSide) connect() (err error) {
 
 // dial returns a client whose replies are late, and a denylist on it.
 func (r *redisSide) dial(delay time.Duration) (redis.UniversalClient, *denylist.Redis, error) {
+	return r.dialAs(r.knobs.Redis.URL, delay, denylist.RedisOptions{})
+}
+
+// dialAs is dial with another URL of the same Redis, and with options of speed.
+func (r *redisSide) dialAs(rawURL string, delay time.Duration, opts denylist.RedisOptions) (redis.UniversalClient, *denylist.Redis, error) {
 	k := r.knobs.Redis
-	client, err := denylist.OpenURL(k.URL, k.Password)
+	client, err := denylist.OpenURL(rawURL, k.Password)
 	if err != nil {
 		return nil, nil, err
 	}
 	if err := delayReplies(client, delay); err != nil {
 		return client, nil, err
 	}
-	store, err := denylist.NewRedis(client, denylist.RedisOptions{
-		Prefix:                 r.prefix,
-		Partitions:             k.Partitions,
-		SkewMargin:             k.SkewMargin,
-		CheckTimeout:           k.CheckTimeout,
-		InsecureSkipInspection: k.InsecureSkipInspection,
-	})
+	opts.Prefix, opts.Partitions = r.prefix, k.Partitions
+	opts.SkewMargin, opts.CheckTimeout = k.SkewMargin, k.CheckTimeout
+	opts.InsecureSkipInspection = k.InsecureSkipInspection
+	store, err := denylist.NewRedis(client, opts)
 	return client, store, err
 }
 
