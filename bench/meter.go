@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -18,7 +19,8 @@ const (
 // others use, their commands.
 //
 // It is read before and after each turn, while no operation is under way, and
-// between the slices of a turn that goes on, where it should be quick.
+// between the slices of a turn that goes on, where it should be quick. With a
+// MaxShare that of Redis is also read twenty times a second, by somebody else.
 type Meter struct {
 	Of   string // Redis, Server
 	Read func(ctx context.Context) (time.Duration, error)
@@ -44,6 +46,15 @@ func (c Contender) readCPU(ctx context.Context) (map[string]time.Duration, error
 		cpu[Client] = used
 	}
 	return cpu, nil
+}
+
+// meter is the contender's meter of a process.
+func (c Contender) meter(of string) (Meter, bool) {
+	i := slices.IndexFunc(c.Meters, func(m Meter) bool { return m.Of == of })
+	if i < 0 {
+		return Meter{}, false
+	}
+	return c.Meters[i], true
 }
 
 // readGauges reads the figures of a Gauged scenario.

@@ -27,6 +27,7 @@ type account struct {
 	overdue        int64
 	waited, slices int64
 	lateness       time.Duration
+	held           time.Duration // of all workers together
 }
 
 // add adds a slice.
@@ -47,6 +48,7 @@ func (a *account) add(s Slice, all *tally) {
 	a.overdue += all.overdue
 	a.waited += all.waited
 	a.lateness += all.lateness
+	a.held += all.held
 }
 
 // median is that of the slices' medians; zero: nothing succeeded.
@@ -89,7 +91,7 @@ const (
 // notes are what the result should say in words: the worst first.
 func (r *run) notes() []string {
 	var notes []string
-	for _, say := range []func(*account) string{wrongAnswers, r.rateNote, errorsNote, overdueNote, latenessNote} {
+	for _, say := range []func(*account) string{wrongAnswers, r.heldNote, r.shareNote, r.rateNote, errorsNote, overdueNote, latenessNote} {
 		for _, a := range r.accounts {
 			if note := say(a); note != "" {
 				notes = append(notes, note)

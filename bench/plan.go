@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/rescindhq/rescind/bench/quota"
 )
 
 // Arrivals is how the operations of an open loop are spread.
@@ -47,8 +49,16 @@ type Plan struct {
 	Limit time.Duration
 	Seed  uint64 // of the arrivals, and of which operations are timed
 	// MaxShare is the most of one core that the Redis of a contender may use
-	// while it is measured, from 0 to 1; 0: no bound.
+	// for it in any second, from 0.01 to 1; 0: no bound. Each contender has to
+	// have a Meter of Redis, which is then read twenty times a second, while
+	// operations are under way. In a closed loop workers wait between
+	// operations, which is in no latency, but in the rate; an open loop that does
+	// not fit ends the run with ErrShare. What happens beside the operations
+	// cannot be held back, only made room for.
 	MaxShare float64
+	// Background is the share that this Redis used before there was a run: that
+	// of others, for which nobody is held back. See [quota.Background].
+	Background float64
 
 	Progress func(Progress) // called some five times a second from Run's own goroutine; may be nil
 }
@@ -69,6 +79,10 @@ type Progress struct {
 // ErrPlan: the plan makes no sense. It is wrapped with what to change.
 var ErrPlan = errors.New("bench: plan refused")
 
+// ErrShare: the rate of an open loop takes more of Redis than MaxShare allows.
+// It is wrapped with the rate that would fit. What was recorded before is whole.
+var ErrShare = errors.New("bench: the rate does not fit into the share of Redis")
+
 // ErrInterrupted: the context ended before the plan did. What was recorded is
 // whole as far as it goes.
 var ErrInterrupted = errors.New("bench: interrupted")
@@ -80,6 +94,8 @@ const (
 	// maxKept is how many slices a run may have: as many as a result file of a
 	// gigabyte holds.
 	maxKept = 4000
+	// maxBackground is more cores than any Redis, or Cluster, has.
+	maxBackground = 10_000
 	// maxDuration keeps all sums of durations far from overflowing.
 	maxDuration = 100 * time.Hour
 )
@@ -105,7 +121,7 @@ func (p Plan) Complete() (Plan, error) {
 	if p.Arrivals == "" && p.Rate != 0 {
 		p.Arrivals = Constant
 	}
-	for _, check := range []func() error{p.checkConcurrency, p.checkPace, p.checkTimes} {
+	for _, check := range []func() error{p.checkConcurrency, p.checkPace, p.checkTimes, p.checkShare} {
 		if err := check(); err != nil {
 			return Plan{}, err
 		}
@@ -132,6 +148,9 @@ func (p Plan) checkContenders() error {
 		names[c.Name] = true
 		if err := c.checkMeters(); err != nil {
 			return err
+		}
+		if _, ok := c.meter(Redis); p.MaxShare > 0 && !ok {
+			return refuse("contender %q has no meter of Redis, so that a share of it cannot be kept", c.Name)
 		}
 	}
 	return nil
@@ -205,6 +224,16 @@ func (p Plan) checkTimes() error {
 		return refuse("slices of %v are more than %d in all: take longer ones", p.Slice, maxKept)
 	case p.Limit < 0 || p.Limit > maxDuration:
 		return refuse("a limit of %v for each operation", p.Limit)
+	}
+	return nil
+}
+
+func (p Plan) checkShare() error {
+	switch {
+	case p.MaxShare != 0 && !(p.MaxShare >= quota.Least && p.MaxShare <= 1):
+		return refuse("a share of %v of one core: from %v to 1 can be kept", p.MaxShare, quota.Least)
+	case !(p.Background >= 0 && p.Background <= maxBackground):
+		return refuse("a background of %v of one core", p.Background)
 	}
 	return nil
 }

@@ -77,6 +77,13 @@ func TestPlanRefused(t *testing.T) {
 		"negative slice":          func(p *Plan) { p.Slice = -time.Second },
 		"too many slices":         func(p *Plan) { p.Slice = 10 * time.Millisecond },
 		"negative limit":          func(p *Plan) { p.Limit = -1 },
+		"a share without a meter": func(p *Plan) { p.MaxShare = 0.5 },
+		"negative share":          func(p *Plan) { p.MaxShare = -0.5 },
+		"hardly any share":        func(p *Plan) { p.MaxShare = 0.001 },
+		"more than a core":        func(p *Plan) { p.MaxShare = 1.1 },
+		"no share at all":         func(p *Plan) { p.MaxShare = math.NaN() },
+		"negative background":     func(p *Plan) { p.Background = -1 },
+		"no background at all":    func(p *Plan) { p.Background = math.NaN() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/rescindhq/rescind/bench/quota"
 	"github.com/rescindhq/rescind/bench/wait"
 )
 
@@ -46,7 +47,8 @@ type run struct {
 	waiter   func() wait.Waiter // makes one
 	keep     func(Slice) error
 	began    time.Time
-	schedule *schedule // of an open loop
+	schedule *schedule                // of an open loop
+	keepers  map[string]*quota.Keeper // by contender; empty without a MaxShare
 
 	accounts []*account // in the order in which they were first measured
 	seen     map[Series]*account
@@ -69,6 +71,7 @@ func carryOut(ctx context.Context, plan Plan, waiter func() wait.Waiter, keep fu
 	if plan.Rate > 0 {
 		r.schedule = newSchedule(plan.Arrivals, plan.Rate, plan.Seed)
 	}
+	r.keepers = newKeepers(plan)
 	for _, concurrency := range plan.Concurrency {
 		if err := r.level(ctx, concurrency); err != nil {
 			return r, err

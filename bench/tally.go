@@ -36,6 +36,8 @@ type tally struct {
 	lateness time.Duration // of those that were waited for, together
 	last     time.Duration // when the last one began
 
+	held time.Duration // back, of a closed loop with a MaxShare
+
 	next *tally // handed over before
 }
 
@@ -119,6 +121,7 @@ func (t *tally) add(other *tally) {
 	t.waited += other.waited
 	t.lateness += other.lateness
 	t.last = max(t.last, other.last)
+	t.held += other.held
 }
 
 func (t *tally) reset() {

@@ -61,14 +61,12 @@ func (k *timekeeper) keep(ctx, given context.Context) error {
 		now := k.pace.now()
 		switch {
 		case given.Err() != nil:
-			k.pace.over.Store(true)
-			k.pace.looks.Add(1)
+			k.pace.finish(true)
 			return nil
 		case now < boundary:
 			k.pace.looks.Add(1)
 		case part == k.parts:
-			k.pace.over.Store(!open)
-			k.pace.looks.Add(1)
+			k.pace.finish(!open)
 			return nil
 		default:
 			if open {
@@ -86,7 +84,7 @@ func (k *timekeeper) keep(ctx, given context.Context) error {
 // cross begins a part.
 func (k *timekeeper) cross(ctx context.Context, part int, at time.Duration) error {
 	k.pace.part.Store(int64(part))
-	k.pace.looks.Add(1)
+	k.pace.wake()
 	cpu, err := k.whose.readCPU(ctx)
 	if err != nil {
 		return err

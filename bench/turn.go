@@ -3,9 +3,12 @@ package bench
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/rescindhq/rescind/bench/quota"
 )
 
 // turn is one contender's, in one or more parts that last for a slice each. Its
@@ -25,6 +28,7 @@ type turn struct {
 	ended   chan struct{} // when all workers have, and the timekeeper
 	at      time.Duration // of the run, when the turn began
 	clock   *timekeeper   // when parts begin and end
+	keeper  *quota.Keeper // of MaxShare; nil: there is none
 	tallies []*tally      // by part; nil: nothing yet, or kept
 	kept    int           // parts
 }
@@ -33,6 +37,7 @@ func newTurn(r *run, c Contender, workers []*worker, parts int, each, offset tim
 	t := &turn{run: r, contender: c, workers: workers, parts: parts, each: each}
 	t.tallies = make([]*tally, parts)
 	t.pace = &pace{schedule: r.schedule, offset: offset, slice: each}
+	t.keeper = r.keepers[c.Name]
 	t.clock = &timekeeper{pace: t.pace, whose: c, parts: parts, each: each, fails: make(chan error, 1)}
 	if t.open() {
 		t.pace.next.Store(r.schedule.before(offset))
@@ -90,8 +95,10 @@ func (t *turn) launch(ctx context.Context) (start chan struct{}) {
 		<-start
 		t.clock.run(t.ctx, ctx)
 	})
+	release := t.keepShare()
 	go func() {
 		working.Wait()
+		release()
 		close(t.ended)
 	}()
 	ready.Wait()
@@ -158,6 +165,9 @@ func (t *turn) watch(ctx context.Context) error {
 		case <-ctx.Done():
 			return collectLast()
 		case err := <-t.clock.fails:
+			if errors.Is(err, ErrShare) { // it was measured well, as far as it went
+				err = cmp.Or(t.collect(), err)
+			}
 			return err
 		case <-t.ended:
 			if ctx.Err() != nil {
@@ -273,8 +283,7 @@ func (t *turn) sum(part int, all *tally) Slice {
 // abandon ends the workers before their time and returns why. What they have
 // recorded since is dropped.
 func (t *turn) abandon(err error) error {
-	t.pace.over.Store(true)
-	t.pace.looks.Add(1)
+	t.pace.finish(true)
 	t.cancel()
 	for _, w := range t.workers {
 		if w.waiter != nil {

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/rescindhq/rescind/bench/quota"
 	"github.com/rescindhq/rescind/bench/wait"
 )
 
@@ -28,6 +29,9 @@ type pace struct {
 	slice    time.Duration // a part
 	end      int64         // the first arrival that is not of this turn
 	giveUp   time.Duration // no operation begins later
+
+	keeper *quota.Keeper        // of a closed loop with a MaxShare; nil: workers are not held back
+	hold   atomic.Pointer[hold] // what those who are held back wait for, too
 
 	_    [64]byte     // the line of the processor's cache that all write to is not the one that all read
 	next atomic.Int64 // the arrival that the next free worker takes
@@ -90,6 +94,7 @@ func (w *worker) renewContext(ctx context.Context, now time.Duration) {
 func (w *worker) closed(ctx context.Context, p *pace) {
 	untimed, position := w.skip(w.sample - 1)
 	for began := p.now(); ; {
+		let := p.keeper == nil || w.held(p)
 		if looks := p.looks.Load(); looks != w.looked {
 			w.looked = looks
 			if !w.lookUp(ctx, p) {
@@ -97,16 +102,23 @@ func (w *worker) closed(ctx context.Context, p *pace) {
 			}
 			began = p.now()
 		}
+		if !let {
+			continue
+		}
 		if untimed > 0 {
 			untimed--
 			w.count(w.operation(w.ctx))
+			p.keeper.Release()
 			continue
 		}
 		if w.sample > 1 {
 			untimed, position = w.skip(position)
+		}
+		if w.sample > 1 || p.keeper != nil {
 			began = p.now()
 		}
 		began = w.time(p, began)
+		p.keeper.Release()
 	}
 }
 

@@ -1,4 +1,4 @@
-// Package share keeps what a run does to a Redis below a share of one core of
+// Package quota keeps what a run does to a Redis below a share of one core of
 // its CPU time, for the sake of all others who use that Redis.
 //
 // Work asks for a permit first. Permits are handed out as fast as the CPU time
@@ -6,7 +6,7 @@
 // times a second: by how much the work since the last look has cost. What was
 // overspent, for one piece of work may cost more than the last, is saved again
 // before there are more.
-package share
+package quota
 
 import (
 	"context"
@@ -122,7 +122,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 	if err == nil || ctx.Err() != nil {
 		return nil
 	}
-	err = fmt.Errorf("share: reading how much CPU time is used: %w", err)
+	err = fmt.Errorf("quota: reading how much CPU time is used: %w", err)
 	k.broken.Store(&err)
 	k.permits.Release(allPermits / 2)
 	return err
@@ -131,7 +131,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 func (k *Keeper) run(ctx context.Context) error {
 	ticker := time.NewTicker(handEvery)
 	defer ticker.Stop()
-	if err := k.look(ctx); err != nil {
+	if err := k.look(ctx, false); err != nil {
 		return err
 	}
 	for k.last = time.Now(); ; {
@@ -141,7 +141,7 @@ func (k *Keeper) run(ctx context.Context) error {
 		case <-ticker.C:
 		}
 		if time.Since(k.ledger.at) >= lookEvery {
-			if err := k.look(ctx); err != nil {
+			if err := k.look(ctx, true); err != nil {
 				return err
 			}
 		}
@@ -151,13 +151,13 @@ func (k *Keeper) run(ctx context.Context) error {
 
 // look reads the meter. Meanwhile no permits are handed out: a Redis that is
 // slow to answer is not asked for more.
-func (k *Keeper) look(ctx context.Context) error {
+func (k *Keeper) look(ctx context.Context, working bool) error {
 	ended := k.ended.Load()
 	total, err := k.read(ctx)
 	if err != nil {
 		return err
 	}
-	k.ledger.enter(time.Now(), total, ended)
+	k.ledger.enter(time.Now(), total, ended, working)
 	return nil
 }
 

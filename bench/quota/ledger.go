@@ -1,4 +1,4 @@
-package share
+package quota
 
 import (
 	"fmt"
@@ -30,8 +30,9 @@ type entry struct {
 // number may begin.
 const minCost = 1
 
-// enter enters a look.
-func (l *ledger) enter(at time.Time, total time.Duration, ended int64) {
+// enter enters a look. What was used since the one before is the price of the
+// work that has ended meanwhile, if there was time for any.
+func (l *ledger) enter(at time.Time, total time.Duration, ended int64, working bool) {
 	passed, used := float64(at.Sub(l.at)), float64(total-l.total)
 	first := l.at.IsZero() || used < 0 // or another process
 	l.at, l.total = at, total
@@ -41,7 +42,11 @@ func (l *ledger) enter(at time.Time, total time.Duration, ended int64) {
 	}
 	used -= l.background * passed
 	l.balance = min(l.balance+spent*l.limit*passed-used, (1-spent)*l.limit*float64(window))
-	l.price(used, ended)
+	if working {
+		l.price(used, ended)
+	} else {
+		l.ended, l.unpaid = ended, 0
+	}
 	l.remember(entry{at: at, used: l.recent[len(l.recent)-1].used + used})
 }
 
@@ -83,7 +88,7 @@ type Exceeded struct {
 }
 
 func (e *Exceeded) Error() string {
-	return fmt.Sprintf("share: %.3g %% of a core was used, more than %.3g %%", 100*e.Took, 100*e.Limit)
+	return fmt.Sprintf("quota: %.3g %% of a core was used, more than %.3g %%", 100*e.Took, 100*e.Limit)
 }
 
 // exceeded reports that more was used in the last window, or in less, than the

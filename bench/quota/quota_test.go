@@ -1,4 +1,4 @@
-package share_test
+package quota_test
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/rescindhq/rescind/bench/share"
+	"github.com/rescindhq/rescind/bench/quota"
 )
 
 // fakeRedis is a process of which others use a share, too.
@@ -42,7 +42,7 @@ func (r *fakeRedis) most(ctx context.Context) float64 {
 
 // kept is what workers use that do as much as they may: in the busiest second,
 // and in the mean. Each piece of work says what it costs.
-func kept(t *testing.T, k *share.Keeper, r *fakeRedis, workers int, piece func(since time.Duration) time.Duration) (most, mean float64) {
+func kept(t *testing.T, k *quota.Keeper, r *fakeRedis, workers int, piece func(since time.Duration) time.Duration) (most, mean float64) {
 	const lasts = 8 * time.Second
 	ctx, cancel := context.WithTimeout(t.Context(), lasts)
 	defer cancel()
@@ -91,10 +91,10 @@ func TestWorkKeepsToItsShare(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				r := &fakeRedis{began: time.Now(), others: c.others}
-				background, err := share.Background(t.Context(), r.read)
+				background, err := quota.Background(t.Context(), r.read)
 				require.NoError(t, err)
 				assert.InDelta(t, c.others, background, 1e-6)
-				k := share.New(c.limit, background, r.read)
+				k := quota.New(c.limit, background, r.read)
 				most, mean := kept(t, k, r, c.workers, c.piece)
 				assert.LessOrEqual(t, most, c.limit*1.001)
 				assert.GreaterOrEqual(t, mean, c.limit*0.75, "more was held back than had to be")
@@ -110,7 +110,7 @@ func TestAJumpOfCostIsPaidBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := &fakeRedis{began: time.Now()}
-		k := share.New(0.25, 0, r.read)
+		k := quota.New(0.25, 0, r.read)
 		most, mean := kept(t, k, r, 4, func(since time.Duration) time.Duration {
 			if since > 4*time.Second {
 				return 5 * time.Millisecond
@@ -129,7 +129,7 @@ func TestOthersThatComeLaterAreMadeRoomFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &fakeRedis{began: time.Now()}
 		r.others = 0.1
-		k := share.New(0.25, 0, r.read)
+		k := quota.New(0.25, 0, r.read)
 		_, mean := kept(t, k, r, 4, steady(50*time.Microsecond))
 		assert.InDelta(t, 0.125, mean, 0.02)
 	})
@@ -140,7 +140,7 @@ func TestWhatCostsNothingIsNotHeldBack(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		r := &fakeRedis{began: time.Now()}
-		k := share.New(0.01, 0, r.read)
+		k := quota.New(0.01, 0, r.read)
 		pieces := 0
 		kept(t, k, r, 1, func(time.Duration) time.Duration {
 			pieces++
@@ -157,7 +157,7 @@ func TestMeterThatFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gone := errors.New("gone")
 		reads := 0
-		k := share.New(0.01, 0, func(context.Context) (time.Duration, error) {
+		k := quota.New(0.01, 0, func(context.Context) (time.Duration, error) {
 			if reads++; reads > 3 {
 				return 0, gone
 			}
@@ -176,10 +176,10 @@ func TestAcquireEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	k := share.New(0.01, 0, new(fakeRedis).read)
+	k := quota.New(0.01, 0, new(fakeRedis).read)
 	assert.ErrorIs(t, k.Acquire(ctx), context.Canceled)
 	assert.NoError(t, k.Run(ctx))
-	var none *share.Keeper
+	var none *quota.Keeper
 	assert.NoError(t, none.Acquire(ctx))
 	none.Release()
 }
@@ -198,12 +198,12 @@ func TestWatch(t *testing.T) {
 				defer cancel()
 				r := &fakeRedis{began: time.Now(), others: c.uses + 0.1}
 				began := time.Now()
-				err := share.New(0.25, 0.1, r.read).Watch(ctx)
+				err := quota.New(0.25, 0.1, r.read).Watch(ctx)
 				if c.after == 0 {
 					assert.NoError(t, err)
 					return
 				}
-				var over *share.Exceeded
+				var over *quota.Exceeded
 				require.ErrorAs(t, err, &over)
 				assert.InDelta(t, c.uses, over.Took, 0.01)
 				assert.InDelta(t, c.after, time.Since(began).Seconds(), 0.1)

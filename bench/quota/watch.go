@@ -1,4 +1,4 @@
-package share
+package quota
 
 import (
 	"context"
@@ -22,7 +22,7 @@ func (k *Keeper) watch(ctx context.Context) error {
 	defer ticker.Stop()
 	k.ledger.recent, k.ledger.at = nil, time.Time{} // what was before is not what is watched
 	for {
-		if err := k.look(ctx); err != nil {
+		if err := k.look(ctx, true); err != nil {
 			return err
 		}
 		if over := k.ledger.exceeded(); over != nil {
