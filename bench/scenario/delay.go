@@ -59,6 +59,32 @@ func delayedOptions(o *redis.Options, d time.Duration) *redis.Options {
 	return o
 }
 
+// lateness is a delay that changes while a client is in use.
+type lateness struct{ by atomic.Int64 }
+
+var _ redis.Hook = (*lateness)(nil)
+
+func (l *lateness) set(d time.Duration) { l.by.Store(int64(d)) }
+
+// DialHook implements [redis.Hook].
+func (l *lateness) DialHook(next redis.DialHook) redis.DialHook {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := next(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		return newLateConn(conn, func() time.Duration { return time.Duration(l.by.Load()) }), nil
+	}
+}
+
+// ProcessHook implements [redis.Hook].
+func (l *lateness) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
+
+// ProcessPipelineHook implements [redis.Hook].
+func (l *lateness) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
 // delayHook has every connection of a client delayed.
 type delayHook time.Duration
 
@@ -97,20 +123,26 @@ type delayedConn struct {
 }
 
 func newDelayedConn(conn net.Conn, d time.Duration) *delayedConn {
+	return newLateConn(conn, func() time.Duration { return d })
+}
+
+// newLateConn is a delayedConn of which what arrives is late by as much as late
+// says then.
+func newLateConn(conn net.Conn, late func() time.Duration) *delayedConn {
 	c := &delayedConn{Conn: conn, line: newDelayLine(), clock: wait.New()}
 	c.interrupt = sync.OnceFunc(c.clock.Interrupt)
 	c.near, c.far = net.Pipe()
-	go c.receive(d)
+	go c.receive(late)
 	go c.deliver()
 	return c
 }
 
 // receive stamps what arrives until nothing more can.
-func (c *delayedConn) receive(d time.Duration) {
+func (c *delayedConn) receive(late func() time.Duration) {
 	room := make([]byte, 16<<10)
 	for {
 		n, err := c.Conn.Read(room)
-		due := time.Now().Add(d)
+		due := time.Now().Add(late())
 		if !c.line.put(room[:n], due) {
 			return
 		}
