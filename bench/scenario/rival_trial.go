@@ -13,13 +13,13 @@ import (
 	"github.com/rescindhq/rescind/denylist"
 )
 
-// verdict is what a rival says of a token.
-type verdict string
+// ruling is what a rival says of a token.
+type ruling string
 
 const (
-	saysGood    verdict = "accepted"
-	saysRevoked verdict = "refused as revoked"
-	saysBad     verdict = "refused"
+	saysGood    ruling = "accepted"
+	saysRevoked ruling = "refused as revoked"
+	saysBad     ruling = "refused"
 )
 
 // trial is one question whose answer is known.
@@ -27,7 +27,7 @@ type trial struct {
 	what string
 	raw  string
 	id   string
-	want verdict
+	want ruling
 }
 
 // trials are what a rival has to get right before it is measured: one that does
