@@ -1,7 +1,6 @@
 package tune
 
 import (
-	"math"
 	"time"
 
 	"github.com/rescindhq/rescind/bench"
@@ -36,7 +35,6 @@ type Comparison struct {
 	CPU     bench.Interval // CPU time by operation, of all processes
 	Stands  Standing       // of an aim with limits
 	Rate    float64        // operations a second
-	Redis   float64        // share of one core that Redis used; NaN: not known
 	Verdict Verdict
 }
 
@@ -54,7 +52,7 @@ const (
 func (a Aim) compare(r *bench.Results, of, base bench.Series) Comparison {
 	c := Comparison{
 		CPU:  r.Paired(bench.MetricCPU, of, base),
-		Rate: r.Figure(bench.MetricRate, of), Redis: redisShare(r, of),
+		Rate: r.Figure(bench.MetricRate, of),
 	}
 	for _, slice := range r.Slices {
 		if slice.Contender == of.Contender {
@@ -125,22 +123,6 @@ func verdict(ratio bench.Interval) Verdict {
 // inverse makes a ratio of times of one of rates.
 func inverse(i bench.Interval) bench.Interval {
 	return bench.Interval{Center: 1 / i.Center, Low: 1 / i.High, High: 1 / i.Low}
-}
-
-// redisShare is how much of a core Redis used.
-func redisShare(r *bench.Results, of bench.Series) float64 {
-	var used, wall time.Duration
-	for _, s := range r.Slices {
-		cpu, ok := s.CPU[bench.Redis]
-		if s.Contender != of.Contender {
-			continue
-		}
-		if !ok {
-			return math.NaN()
-		}
-		used, wall = used+cpu, wall+s.Wall
-	}
-	return used.Seconds() / wall.Seconds()
 }
 
 // shortTime writes seconds as a duration with three digits.

@@ -83,7 +83,7 @@ func (s *search) duel(ctx context.Context, candidates []candidate) error {
 		return err
 	}
 	slices.SortFunc(confirmed, byRatio)
-	if confirmed[0].Verdict == Better {
+	if confirmed[0].Verdict == Better && confirmed[0].LeftOut == "" {
 		confirmed[0].Taken = true
 	}
 	s.record(without(screened, confirmed)...)
@@ -128,32 +128,46 @@ func without(trials, later []Trial) []Trial {
 	})
 }
 
-// against has candidates take turns with the best.
+// against has candidates take turns with the best. One that asks too much is
+// left out, and the others begin anew.
 func (s *search) against(ctx context.Context, candidates []candidate, turns int) ([]Trial, error) {
-	r := Round{Names: []string{s.called(s.best)}, Points: []Point{s.best}, Rate: s.rate, Slices: turns}
+	base := s.called(s.best)
+	r := Round{Names: []string{base}, Points: []Point{s.best}, Rate: s.rate, Slices: turns}
 	var names []string
 	for _, c := range candidates {
 		r.Names, r.Points, names = append(r.Names, c.name), append(r.Points, c.at), append(names, c.name)
 	}
 	r.What = strings.Join(names, ", ")
 	results, err := s.run(ctx, r)
+	var over *TooMuch
+	if errors.As(err, &over) && over.Name != base {
+		return s.leaveOut(ctx, candidates, turns, over)
+	}
 	if err != nil {
 		return nil, err
 	}
-	base := seriesOf(results, r.Names[0])
 	var trials []Trial
 	for _, c := range candidates {
-		t := Trial{Name: c.name, At: c.at, Against: s.best, Comparison: s.Aim.compare(results, seriesOf(results, c.name), base)}
-		if s.MaxShare > 0 && t.Redis > s.MaxShare*(1+overShare) {
-			t.LeftOut = fmt.Sprintf("needs %.0f %% of a core of Redis", 100*t.Redis)
-		}
-		trials = append(trials, t)
+		judged := s.Aim.compare(results, seriesOf(results, c.name), seriesOf(results, base))
+		trials = append(trials, Trial{Name: c.name, At: c.at, Against: s.best, Comparison: judged})
 	}
 	return trials, nil
 }
 
-// overShare is how far beyond the share of Redis a measurement may err.
-const overShare = 0.1
+// leaveOut goes on without the candidate that asks too much.
+func (s *search) leaveOut(ctx context.Context, candidates []candidate, turns int, over *TooMuch) ([]Trial, error) {
+	i := slices.IndexFunc(candidates, func(c candidate) bool { return c.name == over.Name })
+	if i < 0 {
+		return nil, over
+	}
+	left := Trial{Name: over.Name, At: candidates[i].at, Against: s.best, LeftOut: over.Error()}
+	rest := slices.Delete(slices.Clone(candidates), i, i+1)
+	if len(rest) == 0 {
+		return []Trial{left}, nil
+	}
+	trials, err := s.against(ctx, rest, turns)
+	return append(trials, left), err
+}
 
 func (s *search) called(p Point) string {
 	if p.equal(s.out.Defaults) {

@@ -21,19 +21,27 @@ type Task struct {
 	// AllowWeaker lets values that cost a guarantee be taken. Otherwise they are
 	// measured beside the answer, and shown.
 	AllowWeaker bool
-	// MaxShare is the most of one core that Redis may use; 0: no bound. A point
-	// that needs more is left out.
-	MaxShare float64
-	Measure  Measure
-	Now      func() time.Time // default time.Now
+	Measure     Measure
+	Now         func() time.Time // default time.Now
 }
 
 // MinBudget is the least time that says anything.
 const MinBudget = 3 * time.Second
 
 // Measure has points take turns and returns what each did, under the names of
-// the round. One point alone has one turn, of several slices.
+// the round. One point alone has one turn, of several slices. A [TooMuch] has a
+// point left out; any other error ends the search.
 type Measure func(ctx context.Context, r Round) (*bench.Results, error)
+
+// TooMuch is an error about one point of a round, which may not be measured: it
+// would ask too much of somebody else.
+type TooMuch struct {
+	Name string // of the point in its round
+	Err  error
+}
+
+func (e *TooMuch) Error() string { return e.Err.Error() }
+func (e *TooMuch) Unwrap() error { return e.Err }
 
 // Round is one run: points that take turns, of which the first is the baseline.
 type Round struct {
@@ -74,6 +82,9 @@ const mostPasses = 4
 const (
 	minSlice = 20 * time.Millisecond
 	maxSlice = 500 * time.Millisecond
+	// sliceOperations are in each slice at least, and leastOperations in all.
+	sliceOperations = 20
+	leastOperations = 100 * sliceOperations
 )
 
 // Search finds the point that serves the aim best. It returns what it has found
@@ -101,8 +112,9 @@ func (t *Task) complete() error {
 	switch {
 	case t.Budget < MinBudget:
 		return fmt.Errorf("%w: a budget of %v: want %v or more", ErrTask, t.Budget, MinBudget)
-	case t.MaxShare < 0:
-		return fmt.Errorf("%w: a share of %v", ErrTask, t.MaxShare)
+	case t.Aim.Rate > 0 && t.Aim.Rate*t.Budget.Seconds() < leastOperations:
+		return fmt.Errorf("%w: %.3g operations a second say nothing within %v: want a rate of %.0f, or a longer budget",
+			ErrTask, t.Aim.Rate, t.Budget, math.Ceil(leastOperations/t.Budget.Seconds()))
 	case t.Measure == nil:
 		return fmt.Errorf("%w: nobody measures", ErrTask)
 	}
@@ -146,7 +158,7 @@ func newSearch(task Task) *search {
 	room := time.Duration(exploreEnds * float64(task.Budget) / s.dear)
 	s.slice = min(max(room/time.Duration(turns), minSlice), maxSlice)
 	if task.Aim.Rate > 0 { // a slice with no operation says nothing
-		s.slice = max(s.slice, time.Duration(20/task.Aim.Rate*float64(time.Second)))
+		s.slice = max(s.slice, time.Duration(sliceOperations/task.Aim.Rate*float64(time.Second)))
 	}
 	return s
 }

@@ -3,8 +3,10 @@ package tune_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -288,32 +290,30 @@ func TestSearch_BusyMachine(t *testing.T) {
 	}
 }
 
-// What needs more of Redis than it may have is left out, and named.
-func TestSearch_MaxShare(t *testing.T) {
+// What asks too much is left out, and named; the others go on.
+func TestSearch_TooMuch(t *testing.T) {
 	t.Parallel()
 	m := newMachine(1, 0.02, func(p tune.Point) float64 { return 1e-4 * far(p, tune.Point{4}, 0.1) })
-	with := task(m)
-	with.MaxShare = 0.25
-	with.Measure = func(ctx context.Context, r tune.Round) (*bench.Results, error) {
-		results, err := m.measure(ctx, r)
-		for i := range results.Slices {
-			slice := &results.Slices[i]
-			slice.CPU[bench.Redis] = slice.Wall / 10
-			if slice.Contender == "a=5" {
-				slice.CPU[bench.Redis] = slice.Wall / 3
-			}
+	m.broken = func(r tune.Round) error {
+		if i := slices.Index(r.Names, "a=5"); i >= 0 {
+			return fmt.Errorf("measuring: %w", &tune.TooMuch{Name: "a=5", Err: errors.New("needs 33 % of a core")})
 		}
-		return results, err
+		return nil
 	}
-	o := search(t, with)
+	o := search(t, task(m))
 	assert.Equal(t, 3, o.Best[0])
-	left := ""
+	var left []string
 	for _, trial := range o.Trials {
 		if trial.LeftOut != "" {
-			left = trial.Name + ": " + trial.LeftOut
+			left = append(left, trial.Name+": "+trial.LeftOut)
+			assert.False(t, trial.Taken)
 		}
 	}
-	assert.Equal(t, "a=5: needs 33 % of a core of Redis", left)
+	assert.Contains(t, left, "a=5: needs 33 % of a core")
+
+	m.broken = func(tune.Round) error { return &tune.TooMuch{Name: "defaults", Err: errors.New("all of it")} }
+	_, err := tune.Search(t.Context(), task(m))
+	assert.ErrorContains(t, err, "all of it", "there is nothing to compare with")
 }
 
 // A search that is interrupted keeps what it has found.
@@ -372,7 +372,10 @@ func TestSearch_Refused(t *testing.T) {
 		"no time":              func(t *tune.Task) { t.Budget = time.Second },
 		"a rate alone":         func(t *tune.Task) { t.Aim.Rate = 100 },
 		"a negative rate":      func(t *tune.Task) { t.Aim.Rate = -1 },
-		"no number":            func(t *tune.Task) { t.Aim.Rate = math.NaN() },
+		"a rate too low": func(t *tune.Task) {
+			t.Aim = tune.Aim{Limits: []bench.Limit{{Metric: bench.MetricP99, Absolute: 1}}, Rate: 1}
+		},
+		"no number": func(t *tune.Task) { t.Aim.Rate = math.NaN() },
 		"a relative aim": func(t *tune.Task) {
 			t.Aim.Limits = []bench.Limit{{Metric: bench.MetricP99, IsChange: true, Relative: 1}}
 		},
