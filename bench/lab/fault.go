@@ -9,6 +9,36 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
+// written is a key that is written to see whether it can be.
+const written = "lab:written"
+
+// Sync returns when what the primary has acknowledged survives whatever happens
+// from here on: on its disk, and where there is a replica, there.
+func (l *Lab) Sync(ctx context.Context) error {
+	primary := redis.NewClient(&redis.Options{Addr: l.primary.addr, MaxRetries: -1})
+	defer func() { _ = primary.Close() }()
+	always := func(ctx context.Context) error {
+		if err := primary.ConfigSet(ctx, "appendfsync", "always").Err(); err != nil {
+			return err
+		}
+		return primary.Set(ctx, written, "1", 0).Err()
+	}
+	err := errors.Join(always(ctx), primary.ConfigSet(ctx, "appendfsync", "everysec").Err())
+	if err == nil && l.Watched() {
+		err = Poll(ctx, func() error {
+			n, err := primary.Wait(ctx, 1, time.Second).Result()
+			if err == nil && n == 0 {
+				err = errors.New("the replica lags behind")
+			}
+			return err
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("lab: syncing: %w", err)
+	}
+	return nil
+}
+
 // Hang stops the primary (SIGSTOP): connections stay open, nothing answers.
 func (l *Lab) Hang() (from time.Time, err error) {
 	from = time.Now()
@@ -35,26 +65,30 @@ func (l *Lab) Revive(ctx context.Context) (until time.Time, err error) {
 	return time.Now(), err
 }
 
-// FailOver kills the primary while the Sentinel is awake, and returns when the
-// replica has taken its place: when the first write there has succeeded. The one
-// that was killed stays away until Rejoin.
-func (l *Lab) FailOver(ctx context.Context) (from, until time.Time, err error) {
+// Depose kills the primary while the Sentinel is awake, which is to have the
+// replica take its place: see Succeed. It stays away until Rejoin.
+func (l *Lab) Depose(ctx context.Context) (from time.Time, err error) {
 	if !l.Watched() {
-		return from, until, errors.New("lab: nobody watches this server: there is nothing to fail over to")
+		return from, errors.New("lab: nobody watches this server: there is nothing to fail over to")
 	}
 	if err := l.wake(ctx, DownAfter); err != nil {
-		return from, until, err
+		return from, err
 	}
-	from = l.Kill()
+	return l.Kill(), nil
+}
+
+// Succeed returns when the replica has taken the place of the primary that was
+// deposed: when the first write there has succeeded.
+func (l *Lab) Succeed(ctx context.Context) (until time.Time, err error) {
 	heir := redis.NewClient(&redis.Options{Addr: l.replica.addr, MaxRetries: -1})
 	defer func() { _ = heir.Close() }()
-	err = Poll(ctx, func() error { return heir.Set(ctx, "lab:written", "1", 0).Err() })
+	err = Poll(ctx, func() error { return heir.Set(ctx, written, "1", 0).Err() })
 	until = time.Now()
 	if err != nil {
-		return from, until, fmt.Errorf("lab: the replica was not promoted: %w", err)
+		return until, fmt.Errorf("lab: the replica was not promoted: %w", err)
 	}
 	l.primary, l.replica = l.replica, l.primary
-	return from, until, nil
+	return until, nil
 }
 
 // Rejoin starts the server that a failover has left dead, as a replica of the

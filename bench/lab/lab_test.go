@@ -64,6 +64,7 @@ func TestKilledAndBack(t *testing.T) {
 	l := open(t, false)
 	client := impatient(t, l)
 	require.NoError(t, client.Set(t.Context(), "k", "v", 0).Err())
+	require.NoError(t, l.Sync(t.Context()))
 	l.Kill()
 	assert.Error(t, client.Get(t.Context(), "k").Err())
 	_, err := l.Revive(t.Context())
@@ -79,8 +80,10 @@ func TestFailedOver(t *testing.T) {
 	client := l.Client()
 	defer func() { _ = client.Close() }()
 	require.NoError(t, client.Set(t.Context(), "k", "v", 0).Err())
-	require.NoError(t, client.Wait(t.Context(), 1, time.Second).Err())
-	from, until, err := l.FailOver(t.Context())
+	require.NoError(t, l.Sync(t.Context()))
+	from, err := l.Depose(t.Context())
+	require.NoError(t, err)
+	until, err := l.Succeed(t.Context())
 	require.NoError(t, err)
 	assert.True(t, until.After(from))
 	require.NoError(t, l.Rejoin(t.Context()))
@@ -96,7 +99,7 @@ func TestFailedOver(t *testing.T) {
 
 func TestNobodyToFailOverTo(t *testing.T) {
 	t.Parallel()
-	_, _, err := open(t, false).FailOver(t.Context())
+	_, err := open(t, false).Depose(t.Context())
 	assert.ErrorContains(t, err, "nobody watches")
 }
 
