@@ -1,11 +1,11 @@
-// Package autopiped is golang-jwt and go-redis with auto-pipelining: commands
+// Package golangjwtpiped is golang-jwt and go-redis with auto-pipelining: commands
 // of all callers go to Redis together.
 //
 // https://pkg.go.dev/github.com/redis/go-redis/v9#Client.AutoPipeline: the
 // blocking face takes the place of a client, and its own settings are those
 // that it recommends for callers who wait for each answer. What it says of
 // contexts holds: one that ends does not take a command back.
-package autopiped
+package golangjwtpiped
 
 import (
 	"context"

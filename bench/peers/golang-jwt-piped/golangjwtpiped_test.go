@@ -1,4 +1,4 @@
-package rueidiscache
+package golangjwtpiped
 
 import (
 	"testing"

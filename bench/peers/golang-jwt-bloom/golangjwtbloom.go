@@ -1,4 +1,4 @@
-// Package bloomfilter is golang-jwt and a Bloom filter of the revoked jtis in
+// Package golangjwtbloom is golang-jwt and a Bloom filter of the revoked jtis in
 // this process. What the filter does not know is good; of what it may know,
 // Redis is asked.
 //
@@ -7,7 +7,7 @@
 // takes none back, so that a new filter is made from time to time, of all keys
 // that Redis has. A revocation is unknown until then, and for longer where that
 // fails.
-package bloomfilter
+package golangjwtbloom
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package autopiped
+package golangjwtrueidis
 
 import (
 	"testing"

@@ -1,4 +1,4 @@
-// Package rueidiscache is golang-jwt and rueidis with client-side caching: what
+// Package golangjwtrueidis is golang-jwt and rueidis with client-side caching: what
 // Redis has said of a jti is remembered, and Redis says when it has changed.
 //
 // https://pkg.go.dev/github.com/redis/rueidis, under "Server-Assisted
@@ -8,7 +8,7 @@
 // it; one that is silent is found out by pings, ten seconds later. Until then,
 // and while a message is on its way, an answer is as old as it happens to be,
 // and the minute after which it is asked for again is all that bounds it.
-package rueidiscache
+package golangjwtrueidis
 
 import (
 	"context"
