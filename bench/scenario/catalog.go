@@ -23,6 +23,8 @@ type kind struct {
 	// where none is checked.
 	guarantee string
 	needs     []string
+	// concurrency are the levels of a run that names none; nil: the usual one.
+	concurrency []int
 	// open sets it up: it asks the stand for what it works with (s.minted,
 	// s.denylist …) and returns its contenders, which is one but for
 	// scenarios of several targets.
@@ -43,12 +45,15 @@ func catalog() []kind {
 		verifyFirstKind(),
 		revokeKind(),
 		propagationKind(),
+		fleetKind(),
+		coldStartKind(),
 		rotateKind(),
 		httpVerifyKind(),
 		memoryKind(),
 		naiveKind(),
 		existsKind(),
 		existsPipedKind(),
+		coldStartScanKind(),
 		cryptoKind(),
 		hashKind(),
 	}

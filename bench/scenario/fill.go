@@ -75,10 +75,17 @@ func (r *redisSide) newFilling(told, wrote denylist.Entry) *filling {
 		revokedAt: millis(wrote.Revoked.At), grace: wrote.ExpiresAt.Sub(told.Until),
 		added: make([]int64, r.filler.Partitions()),
 	}
-	for p := range f.added {
-		f.heads = append(f.heads, r.prefix+":{"+strconv.Itoa(p)+"}:")
-	}
+	f.heads = heads(r.prefix, len(f.added))
 	return f
+}
+
+// heads are what the keys of each partition begin with.
+func heads(prefix string, partitions int) []string {
+	all := make([]string, partitions)
+	for p := range all {
+		all[p] = prefix + ":{" + strconv.Itoa(p) + "}:"
+	}
+	return all
 }
 
 // write writes a batch. Redis may have a part of it already.

@@ -33,6 +33,9 @@ type Knobs struct {
 	ServerCPU  []string // of http-verify: the URL of Prometheus metrics, or a process id; one of all URLs, or one of each
 	Follower   []string // of propagation: the command that calls Follow, on its standard input and output
 	Concurrent int      // the most workers that will be asked for; default 1
+
+	Sizes       []int   // of cold-start: entries of its denylists, each a contender of its own; default 10,000; at most 10 million
+	Revocations float64 // of fleet: a second; default 10; 0.1 to 1000
 }
 
 // RedisKnobs name the Redis to measure.
@@ -73,6 +76,9 @@ func Defaults() Knobs {
 		Lifetime:   defaultLifetime,
 		Audience:   []string{audience},
 		Concurrent: 1,
+
+		Sizes: []int{defaultSize}, Revocations: defaultRevocations,
+
 		Redis: RedisKnobs{
 			Prefix:       defaultPrefix,
 			Partitions:   1,
@@ -87,16 +93,20 @@ func (k *Knobs) complete() error {
 	orDefault(&k.Tokens, d.Tokens)
 	orDefault(&k.Lifetime, d.Lifetime)
 	orDefault(&k.Concurrent, d.Concurrent)
+	orDefault(&k.Revocations, d.Revocations)
 	orDefault(&k.Redis.Prefix, d.Redis.Prefix)
 	orDefault(&k.Redis.Partitions, d.Redis.Partitions)
 	orDefault(&k.Redis.CheckTimeout, d.Redis.CheckTimeout)
 	if len(k.Algorithms) == 0 {
 		k.Algorithms = d.Algorithms
 	}
+	if len(k.Sizes) == 0 {
+		k.Sizes = d.Sizes
+	}
 	if len(k.Audience) == 0 {
 		k.Audience = d.Audience
 	}
-	for _, check := range []func() error{k.checkPopulation, k.checkMix, k.checkTimes, k.checkRedis, k.checkURLs} {
+	for _, check := range []func() error{k.checkPopulation, k.checkMix, k.checkTimes, k.checkRedis, k.checkURLs, k.checkRevocations, k.checkSizes} {
 		if err := check(); err != nil {
 			return err
 		}

@@ -95,19 +95,24 @@ func (r *redisSide) dial(delay time.Duration) (redis.UniversalClient, *denylist.
 
 // dialAs is dial with another URL of the same Redis, and with options of speed.
 func (r *redisSide) dialAs(rawURL string, delay time.Duration, opts denylist.RedisOptions) (redis.UniversalClient, *denylist.Redis, error) {
-	k := r.knobs.Redis
-	client, err := denylist.OpenURL(rawURL, k.Password)
+	client, err := denylist.OpenURL(rawURL, r.knobs.Redis.Password)
 	if err != nil {
 		return nil, nil, err
 	}
 	if err := delayReplies(client, delay); err != nil {
 		return client, nil, err
 	}
+	store, err := r.denylistOn(client, opts)
+	return client, store, err
+}
+
+// denylistOn is the run's denylist, asked by some client.
+func (r *redisSide) denylistOn(client redis.UniversalClient, opts denylist.RedisOptions) (*denylist.Redis, error) {
+	k := r.knobs.Redis
 	opts.Prefix, opts.Partitions = r.prefix, k.Partitions
 	opts.SkewMargin, opts.CheckTimeout = k.SkewMargin, k.CheckTimeout
 	opts.InsecureSkipInspection = k.InsecureSkipInspection
-	store, err := denylist.NewRedis(client, opts)
-	return client, store, err
+	return denylist.NewRedis(client, opts)
 }
 
 // denylist is the store that is measured, with the population's revoked tokens

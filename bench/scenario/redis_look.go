@@ -25,6 +25,7 @@ var infoFields = [...]struct{ field, name string }{
 	{"redis_mode", "mode"},
 	{"maxmemory", "maxmemory"},
 	{"maxmemory_policy", "maxmemory-policy"},
+	{"maxclients", "maxclients"},
 	{"hz", "hz"},
 	{"aof_enabled", "appendonly"},
 }
@@ -79,7 +80,7 @@ func (r *redisSide) describe() map[string]string { return maps.Clone(r.about) }
 // lookAt describes one server; what it does not tell is left out.
 func lookAt(ctx context.Context, c *redis.Client) (map[string]string, error) {
 	about := map[string]string{}
-	info, err := readInfo(ctx, c, "server", "memory", "persistence")
+	info, err := readInfo(ctx, c, "server", "clients", "memory", "persistence")
 	if err != nil && !isForbidden(err) {
 		return nil, err
 	}

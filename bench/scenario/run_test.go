@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -39,6 +40,7 @@ func TestRunOfEverything(t *testing.T) {
 }
 
 func needsRedis(name string) bool {
+	name, _, _ = strings.Cut(name, "/") // of a size
 	kinds, err := find([]string{name})
 	return err == nil && len(kinds[0].needs) > 0
 }

@@ -32,13 +32,15 @@ type Info struct {
 	Name  string
 	Means string   // one sentence: what it stands for
 	Needs []string // "redis", "url"
+	// Concurrency are the levels of a run that names none; nil: the usual one.
+	Concurrency []int
 }
 
 // List describes every scenario, in the order of the documentation.
 func List() []Info {
 	var infos []Info
 	for _, k := range catalog() {
-		infos = append(infos, Info{Name: k.name, Means: k.means, Needs: slices.Clone(k.needs)})
+		infos = append(infos, Info{Name: k.name, Means: k.means, Needs: slices.Clone(k.needs), Concurrency: slices.Clone(k.concurrency)})
 	}
 	return infos
 }
@@ -49,10 +51,11 @@ type Stand struct {
 	knobs    Knobs
 	progress func(what string, share float64)
 
-	redis      *redisSide       // nil: none is used
-	population *population      // nil: not minted yet
-	memory     *denylist.Memory // nil: no scenario asked for it
-	mirrored   *mirrorSide      // nil: no scenario asked for it
+	redis      *redisSide         // nil: none is used
+	population *population        // nil: not minted yet
+	memory     *denylist.Memory   // nil: no scenario asked for it
+	mirrored   *mirrorSide        // nil: no scenario asked for it
+	sizes      map[int]*sizedSide // of cold starts
 	contenders []bench.Contender
 	means      []bench.Description
 	leftOut    []LeftOut
@@ -122,6 +125,7 @@ func (s *Stand) open(ctx context.Context, kinds []kind, rivals []Rival) error {
 	if err := s.openRivals(ctx, rivals); err != nil {
 		return err
 	}
+	s.ownBaselines()
 	return s.outlives(time.Now())
 }
 

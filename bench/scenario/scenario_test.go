@@ -24,6 +24,7 @@ func small(server interface{ URL() string }, prefix string) Knobs {
 	k := Defaults()
 	k.Seed, k.Tokens, k.Entries, k.Revoked, k.Concurrent = 1, 200, 300, 0.1, 4
 	k.Algorithms = map[verifier.Algorithm]int{verifier.HS256: 2, verifier.ES256: 2, verifier.EdDSA: 1}
+	k.Sizes, k.Revocations = []int{50}, 200
 	k.Redis.Prefix, k.Follower = prefix, []string{os.Args[0], "follow"}
 	if server != nil {
 		k.Redis.URL = server.URL()
@@ -60,6 +61,9 @@ func exercise(t testing.TB, c bench.Contender, workers, n int) map[string]int {
 		mu      sync.Mutex
 		classes = map[string]int{}
 	)
+	if scaled, ok := c.Scenario.(bench.Scaled); ok {
+		require.NoError(t, scaled.Scale(t.Context(), workers))
+	}
 	for worker := range workers {
 		do, err := c.Scenario.Operation(worker, workers)
 		require.NoError(t, err)
@@ -97,7 +101,7 @@ func TestEveryScenarioIsDescribed(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"signature", "check-mirror", "check-miss", "check-hit", "verify-cached", "verify-mirror", "verify",
-		"verify-first", "revoke", "rotate", "propagation", "http-verify", "naive", "memory", "exists", "exists-piped", "crypto", "hash"} {
+		"verify-first", "revoke", "rotate", "propagation", "fleet", "cold-start", "cold-start-scan", "http-verify", "naive", "memory", "exists", "exists-piped", "crypto", "hash"} {
 		assert.True(t, seen[name], name)
 	}
 }
@@ -148,8 +152,9 @@ func TestEveryScenarioAnswersRight(t *testing.T) {
 			for i, c := range s.Contenders() {
 				assert.Equal(t, s.Descriptions()[i].Name, c.Name)
 				times := 100
-				if c.Name == "propagation" {
-					times = 8 // each waits for another process, which rests most of the time
+				switch c.Name {
+				case "propagation", "fleet", "cold-start/50", "cold-start-scan/50":
+					times = 8 // each waits for another process, which rests most of the time, or loads a denylist
 				}
 				assert.Empty(t, exercise(t, c, 4, times), c.Name)
 				// Called again, it goes on, with fewer workers too.
@@ -186,7 +191,7 @@ func TestWrongAnswersAreSeen(t *testing.T) {
 	}
 	for _, c := range s.Contenders() {
 		switch c.Name {
-		case "signature", "crypto", "hash", "revoke", "rotate", "propagation":
+		case "signature", "crypto", "hash", "revoke", "rotate", "propagation", "fleet", "cold-start/50", "cold-start-scan/50":
 			continue // which know nothing of revoked tokens
 		case "verify-cached":
 			continue // which has a copy: see TestVerifyCached_WrongAnswersAreSeen
