@@ -109,7 +109,8 @@ func outcome(e Event, next time.Duration, turn []sight) Outcome {
 	var silence time.Duration
 	for _, s := range turn {
 		// What is under way when it begins may have begun in a slice before.
-		if s.ends+s.worst > e.From && s.At < max(e.Until, next) {
+		underWay := s.At < e.From && s.ends+s.worst > e.From
+		if underWay || s.within(e, next) {
 			o.Worst = max(o.Worst, s.worst)
 		}
 		if !s.within(e, next) {

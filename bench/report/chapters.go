@@ -16,6 +16,7 @@ func (r run) chapters(id string) []chapter {
 			Text: "Each step to the right is ten times as rare. Signs stand at 50 %, 90 %, 99 % and so on; a curve ends at its slowest operation.",
 			Keys: keys(groups), Charts: r.percentileCharts(id + "-percentiles"),
 		},
+		r.outcomeChapter(id + "-outcomes"),
 		{
 			ID: id + "-time", Heading: "Latency over time",
 			Text: "p50 and p99 of each slice. Where there are more slices than can be drawn, a point is the median p50 and the worst p99 of several, so that no stall is smoothed away.",
@@ -31,10 +32,15 @@ func (r run) chapters(id string) []chapter {
 			Text: "One verification, one worker, nothing else to do: the median of each step.",
 			Keys: r.stageKeys(), Charts: r.breakdownChart(id + "-stages"), Table: r.stageRows(),
 		},
+		{
+			ID: id + "-gauges", Heading: "Gauges",
+			Text: "Figures beside latencies, as they were after each slice.",
+			Keys: r.gaugeKeys(), Charts: r.gaugeCharts(id + "-gauges"), Tabular: true, Table: r.gaugeRows(), Below: r.gaugesLeftOut(),
+		},
 	}
 	var shown []chapter
 	for _, c := range all {
-		if len(c.Charts) > 0 {
+		if len(c.Charts) > 0 || c.Tabular && len(c.Table.Rows) > 0 {
 			shown = append(shown, c)
 		}
 	}

@@ -100,7 +100,7 @@ func (p *plot) yAxis(title string, name func(float64) string) {
 		p.line(class, p.left, t.place, p.right, t.place)
 		p.text("tick", "end", p.left-7, t.place+4, t.label)
 	}
-	p.text("axis", "start", 0, 14, title)
+	p.text("axis", "start", 0, p.top-16, title)
 }
 
 // xAxis draws vertical lines. Where two labels would touch, the later one is

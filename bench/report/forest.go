@@ -12,21 +12,31 @@ type estimate struct {
 	name   string
 	hollow bool // CPU time, beside wall time
 	ratio  bench.Interval
+	// heading stands above the first of those whose guarantee is not the
+	// baseline's.
+	heading string
 }
 
 // estimates are the ratios by time and by the CPU time of all processes; those
 // of single processes stand in the table.
 func (r run) estimates() []estimate {
 	var all []estimate
-	for _, ratio := range r.ratios {
-		name, series := at(ratio.Series), r.series(ratio.Contender)
+	heading := ""
+	for i, ratio := range r.ratios {
+		name, series, first := at(ratio.Series), r.series(ratio.Contender), len(all)
+		if r.beginsOther(i) {
+			heading = r.otherHeading(ratio.Contender)
+		}
 		for _, m := range r.measures() {
 			if i := m.of(ratio); finite(i.Center) && i.Center > 0 {
-				all = append(all, estimate{series, name + ", " + m.name, false, i})
+				all = append(all, estimate{series: series, name: name + ", " + m.name, ratio: i})
 			}
 		}
 		if cpu, ok := ratio.CPU[bench.AllProcesses]; ok && finite(cpu.Center) && cpu.Center > 0 {
-			all = append(all, estimate{series, name + ", CPU", true, cpu})
+			all = append(all, estimate{series: series, name: name + ", CPU", hollow: true, ratio: cpu})
+		}
+		if len(all) > first {
+			all[first].heading, heading = heading, ""
 		}
 	}
 	return all
@@ -75,10 +85,16 @@ func (r run) ratioDrawing(id string, s size, all []estimate) drawing {
 	p.text("axis", "end", one-8, p.top-8, less)
 	p.text("axis", "start", one+8, p.top-8, "more →")
 	for i, e := range all {
+		if e.heading != "" {
+			p.text("name strong", "start", 12, places[i]-row+4, shorten(e.heading, int((s.width-24)/fontSize*1.7)))
+		}
 		p.estimate(e, places[i], s)
 	}
 	return p.drawing
 }
+
+// headingRow is how much room the heading of several rows takes.
+const headingRow = 26
 
 // rows are the places of estimates below each other, with a gap between
 // contenders.
@@ -88,6 +104,9 @@ func rows(all []estimate, top, row, gap float64) []float64 {
 		top += row
 		if i > 0 && e.series != all[i-1].series {
 			top += gap
+		}
+		if e.heading != "" {
+			top += headingRow
 		}
 		places[i] = top - 8
 	}

@@ -40,7 +40,7 @@ func golden(t *testing.T, name string, write func(io.Writer) error) {
 
 func TestGolden(t *testing.T) {
 	t.Parallel()
-	runs := map[string]func(*testing.T) *bench.Results{"closed": closed, "broken": broken, "hostile": hostile}
+	runs := map[string]func(*testing.T) *bench.Results{"closed": closed, "broken": broken, "hostile": hostile, "outage": outage, "storm": storm}
 	forms := map[string]func(io.Writer, ...*bench.Results) error{"txt": Table, "md": Markdown, "json": JSON}
 	for name, results := range runs {
 		for ending, form := range forms {
@@ -57,6 +57,16 @@ func TestGolden(t *testing.T) {
 	t.Run("several.md", func(t *testing.T) {
 		t.Parallel()
 		golden(t, "several.md", func(w io.Writer) error { return Markdown(w, closed(t), hostile(t), broken(t)) })
+	})
+	t.Run("guarantees.md", func(t *testing.T) {
+		t.Parallel()
+		golden(t, "guarantees.md", func(w io.Writer) error { return Markdown(w, closed(t), storm(t)) })
+	})
+	t.Run("events.html", func(t *testing.T) {
+		t.Parallel()
+		short := newMaker(t).outage(sufferers()[1:], faults()[:1], 60)
+		short.Slices[3].Gauges = map[string]float64{"connections": 64}
+		golden(t, "events.html", func(w io.Writer) error { return HTML(w, short) })
 	})
 	t.Run("several.html", func(t *testing.T) {
 		t.Parallel()

@@ -6,7 +6,8 @@ import (
 )
 
 // grid is aligned columns: those on the left hold names, the others figures,
-// whose ends stand below each other. Cells are made printable.
+// whose ends stand below each other. Cells are made printable. A row of one cell
+// goes over all columns.
 type grid struct {
 	names int // how many columns hold names
 	rows  [][]string
@@ -24,6 +25,10 @@ func (g *grid) write(b *strings.Builder) {
 	for _, row := range g.rows {
 		var line strings.Builder
 		for i, cell := range row {
+			if len(row) == 1 {
+				line.WriteString(cell)
+				break
+			}
 			gap := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
 			if i > 0 {
 				line.WriteString("  ")
@@ -41,6 +46,9 @@ func (g *grid) write(b *strings.Builder) {
 func (g *grid) widths() []int {
 	var widths []int
 	for _, row := range g.rows {
+		if len(row) == 1 {
+			continue
+		}
 		for i, cell := range row {
 			if i == len(widths) {
 				widths = append(widths, 0)

@@ -17,6 +17,7 @@ var pageText string
 // page is what the template is given: texts, which it escapes, and no markup.
 type page struct {
 	Title    string
+	Hatches  []hatch // where a section has need of them
 	Sections []section
 }
 
@@ -28,7 +29,7 @@ type section struct {
 	Highlights          []highlight
 	Summary             table
 	Chapters            []chapter
-	Scenarios           []bench.Description
+	Scenarios           []meaning
 	Notes, Failures     []string
 	Environment         []fact
 	Command             string
@@ -39,11 +40,44 @@ type chapter struct {
 	ID, Heading, Text string
 	Keys              []key
 	Charts            []chart
+	Stacked           bool // one below the other: they share an axis
+	Tabular           bool // the table says something without charts, too
 	Table             table
+	Below             string // the table
 }
 
-// Alone says that there is one chart, which takes the whole width.
-func (c chapter) Alone() bool { return len(c.Charts) == 1 }
+// Layout is the class of the charts: one that is alone takes the whole width.
+func (c chapter) Layout() string {
+	switch {
+	case c.Stacked:
+		return "stacked"
+	case len(c.Charts) == 1:
+		return "alone"
+	default:
+		return "several"
+	}
+}
+
+// hatch is a pattern that tells areas apart without their colours. D is drawn
+// in a field of 8 by 8.
+type hatch struct{ ID, Class, D string }
+
+// hatches are those of the classes fate1 to fate8.
+func hatches() []hatch {
+	return []hatch{
+		{"hatch1", "c1", "M-2 2L2 -2M0 8L8 0M6 10L10 6"},
+		{"hatch2", "c3", "M-2 6L2 10M0 0L8 8M6 -2L10 2"},
+		{"hatch3", "c4", "M0 2L8 2M0 6L8 6"},
+		{"hatch4", "c5", "M2 0L2 8M6 0L6 8"},
+		{"hatch5", "c7", "M4 0L4 8M0 4L8 4"},
+		{"hatch6", "c6", "M3 4L5 4M-1 0L1 0M7 0L9 0M-1 8L1 8M7 8L9 8"},
+		{"hatch7", "plain", "M3.5 4L4.5 4"},
+		{"hatch8", "wrong", "M0 0L8 8M0 8L8 0M4 0L4 8M0 4L8 4"},
+	}
+}
+
+// meaning is what a contender stands for.
+type meaning struct{ Name, Text, Guarantee string }
 
 type fact struct{ Name, Value string }
 
@@ -59,7 +93,11 @@ func HTML(w io.Writer, runs ...*bench.Results) error {
 	}
 	p := page{Title: "rescind bench"}
 	for i, results := range runs {
-		p.Sections = append(p.Sections, newRun(results).section("run"+strconv.Itoa(i+1)))
+		r := newRun(results)
+		p.Sections = append(p.Sections, r.section("run"+strconv.Itoa(i+1)))
+		if len(r.outcomes) > 0 {
+			p.Hatches = hatches()
+		}
 	}
 	if err := t.Execute(w, p); err != nil {
 		return fmt.Errorf("report: writing the page: %w", err)
@@ -71,7 +109,7 @@ func (r run) section(id string) section {
 	s := section{
 		ID: id, Title: joined(r.contenders()), Subtitle: r.when(),
 		Alarms: r.wrong(), Facts: r.facts(), Highlights: r.highlights(),
-		Summary: r.summaryRows(), Chapters: r.chapters(id), Scenarios: r.Header.Scenarios,
+		Summary: r.summaryRows(), Chapters: r.chapters(id), Scenarios: r.meanings(),
 		Notes: r.End.Notes, Failures: r.failures(),
 		Environment: r.environment(), Command: r.Header.Command,
 	}
@@ -79,6 +117,14 @@ func (r run) section(id string) section {
 		s.Warnings = append(s.Warnings, ending)
 	}
 	return s
+}
+
+func (r run) meanings() []meaning {
+	var all []meaning
+	for _, d := range r.Header.Scenarios {
+		all = append(all, meaning{d.Name, d.Means, guaranteeText(d)})
+	}
+	return all
 }
 
 func joined(names []string) string {
@@ -151,6 +197,9 @@ func (r run) highlights() []highlight {
 		}
 		if cpu, ok := ratio.CPU[bench.AllProcesses]; ok && finite(cpu.Center) {
 			text += "; " + significant(cpu.Center) + " × its CPU"
+		}
+		if r.otherGuarantee(ratio.Contender) {
+			text += "; " + r.otherHeading(ratio.Contender)
 		}
 		all = append(all, highlight{ratio.Contender + ", " + workers(ratio.Concurrency), significant(i.Center) + " ×", text})
 	}

@@ -29,6 +29,8 @@ type RunDocument struct {
 	Series   []SeriesDocument `json:"series"`
 	Ratios   []RatioDocument  `json:"ratios,omitempty"`
 	Stages   []bench.Stages   `json:"stages,omitempty"`
+	Events   []EventDocument  `json:"events,omitempty"` // what callers saw
+	Gauges   []GaugeDocument  `json:"gauges,omitempty"`
 	Notes    []string         `json:"notes,omitempty"`
 }
 
@@ -50,8 +52,9 @@ type RatioDocument struct {
 	bench.Series
 	Baseline string                      `json:"baseline"`
 	Pairs    int                         `json:"pairs"`
-	Wall     *IntervalDocument           `json:"wall,omitempty"` // time per operation
-	CPU      map[string]IntervalDocument `json:"cpu,omitempty"`  // all, client, server, redis
+	Other    bool                        `json:"other_guarantee,omitempty"` // than the baseline's
+	Wall     *IntervalDocument           `json:"wall,omitempty"`            // time per operation
+	CPU      map[string]IntervalDocument `json:"cpu,omitempty"`             // all, client, server, redis
 	P50      *IntervalDocument           `json:"p50,omitempty"`
 	P99      *IntervalDocument           `json:"p99,omitempty"`
 }
@@ -82,7 +85,17 @@ func (r run) document() RunDocument {
 		d.Series = append(d.Series, seriesDocument(s))
 	}
 	for _, ratio := range r.ratios {
-		d.Ratios = append(d.Ratios, ratioDocument(ratio))
+		document := ratioDocument(ratio)
+		document.Other = r.otherGuarantee(ratio.Contender)
+		d.Ratios = append(d.Ratios, document)
+	}
+	for _, o := range r.outcomes {
+		d.Events = append(d.Events, eventDocument(o))
+	}
+	for _, g := range r.gauges {
+		d.Gauges = append(d.Gauges, GaugeDocument{
+			Series: g.Series, Name: g.Name, Slices: g.Slices, Last: known(g.Last), Mean: known(g.Mean), Max: known(g.Max),
+		})
 	}
 	return d
 }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"unicode"
@@ -15,9 +16,14 @@ func legible(r *bench.Results) *bench.Results {
 	clean := &bench.Results{Header: legibleHeader(r.Header), End: r.End}
 	clean.End.Reason = printable(r.End.Reason)
 	clean.End.Notes = each(r.End.Notes, printable)
+	clean.End.Events = each(r.End.Events, func(e bench.Event) bench.Event {
+		e.Contender, e.Name = printable(e.Contender), cmp.Or(printable(e.Name), "unnamed")
+		return e
+	})
 	clean.Slices = each(r.Slices, func(s bench.Slice) bench.Slice {
 		s.Contender = printable(s.Contender)
 		s.Errors = legibleMap(s.Errors)
+		s.Gauges = legibleMap(s.Gauges)
 		return s
 	})
 	clean.Stages = each(r.Stages, func(s bench.Stages) bench.Stages {
@@ -35,7 +41,7 @@ func legibleHeader(h bench.Header) bench.Header {
 	h.Command, h.Baseline = printable(h.Command), printable(h.Baseline)
 	h.Settings = legibleTexts(h.Settings)
 	h.Scenarios = each(h.Scenarios, func(d bench.Description) bench.Description {
-		return bench.Description{Name: printable(d.Name), Means: printable(d.Means)}
+		return bench.Description{Name: printable(d.Name), Means: printable(d.Means), Guarantee: printable(d.Guarantee)}
 	})
 	e := &h.Environment
 	for _, text := range []*string{&e.CPU, &e.OS, &e.Arch, &e.Go, &e.Rescind} {

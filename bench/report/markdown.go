@@ -37,6 +37,11 @@ func (r run) markdown(b *strings.Builder) {
 		b.WriteString("Nothing was measured.\n\n")
 	} else {
 		r.markdownTable(b)
+		r.outcomeMarkdown(b)
+		r.gaugeMarkdown(b)
+		if r.guarantees() || len(r.outcomes) > 0 || len(r.gauges) > 0 {
+			b.WriteByte('\n')
+		}
 	}
 	fmt.Fprintf(b, "Measured on %s", prose(join("; ", r.machine(), r.redis(), r.when())))
 	if r.Header.Command != "" {
@@ -47,7 +52,8 @@ func (r run) markdown(b *strings.Builder) {
 
 // markdownTable has one row a series; the baseline's own has no ratio.
 func (r run) markdownTable(b *strings.Builder) {
-	heading := []string{"contender", "at", "p50", "p99", "rate"}
+	names := r.nameCells("contender", "guarantee")
+	heading := append(names, "at", "p50", "p99", "rate")
 	if len(r.ratios) > 0 {
 		for _, m := range r.measures() {
 			heading = append(heading, m.name+" ÷ "+r.Header.Baseline)
@@ -57,10 +63,11 @@ func (r run) markdownTable(b *strings.Builder) {
 		}
 	}
 	markdownRow(b, heading)
-	b.WriteString("|---" + strings.Repeat("|--:", len(heading)-1) + "|\n")
+	b.WriteString(strings.Repeat("|---", len(names)) + strings.Repeat("|--:", len(heading)-len(names)) + "|\n")
 	for _, s := range r.summaries {
-		markdownRow(b, append([]string{s.Contender, strconv.Itoa(s.Concurrency),
-			percentileText(s, 50), percentileText(s, 99), perSecond(s.Rate)}, r.markdownRatios(s)...))
+		cells := append(r.nameCells(s.Contender, r.markdownGuarantee(s)), strconv.Itoa(s.Concurrency),
+			percentileText(s, 50), percentileText(s, 99), perSecond(s.Rate))
+		markdownRow(b, append(cells, r.markdownRatios(s)...))
 	}
 	b.WriteByte('\n')
 	b.WriteString("at: concurrent workers.")
@@ -68,6 +75,20 @@ func (r run) markdownTable(b *strings.Builder) {
 		b.WriteString(" Ratios are medians over pairs of turns (95 % interval); below 1 is less than the baseline.")
 	}
 	b.WriteByte('\n')
+	for i, sentence := range r.guaranteeSentences() {
+		if i == 0 {
+			b.WriteByte('\n')
+		}
+		b.WriteString("- " + prose(sentence) + "\n")
+	}
+}
+
+// markdownGuarantee marks the rows whose ratios compare what is not alike.
+func (r run) markdownGuarantee(s bench.Summary) string {
+	if len(r.ratios) == 0 {
+		return r.guarantee(s.Contender)
+	}
+	return r.guaranteeMark(s.Contender)
 }
 
 func (r run) markdownRatios(s bench.Summary) []string {

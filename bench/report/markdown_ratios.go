@@ -22,17 +22,29 @@ func markdownRatios(b *strings.Builder, runs []run) {
 			}
 		}
 	}
-	markdownRow(b, []string{"what", "tokens", "workers", "over", "time", "CPU time"})
-	b.WriteString("|---|---|--:|---|--:|--:|\n")
+	heading, below := []string{"what", "tokens", "workers", "over", "time", "CPU time"}, "|---|---|--:|---|--:|--:|\n"
+	guarantees := slices.ContainsFunc(runs, run.guarantees)
+	if guarantees {
+		heading, below = slices.Insert(heading, 1, "guarantee"), "|---"+below
+	}
+	markdownRow(b, heading)
+	b.WriteString(below)
 	for _, r := range runs {
 		for _, ratio := range r.ratios {
-			markdownRow(b, r.ratioCells(ratio))
+			cells := r.ratioCells(ratio)
+			if guarantees {
+				cells = slices.Insert(cells, 1, r.guaranteeMark(ratio.Contender))
+			}
+			markdownRow(b, cells)
 		}
 	}
 	meaning := "Each figure is a ratio to what is under \"over\": the median over pairs of turns, with its 95 % interval; " +
 		"0.8 is a fifth less time. CPU time is that of client, server and Redis together"
 	if slices.ContainsFunc(runs, func(r run) bool { return r.Header.Open }) {
 		meaning += "; where the rate is given, p50 and p99 stand in place of the time"
+	}
+	if guarantees {
+		meaning += `. "Other guarantee" is one that what is under "over" does not have`
 	}
 	b.WriteString("\n")
 	wrap(b, meaning+".", "", "", documentWidth)

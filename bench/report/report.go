@@ -19,13 +19,20 @@ type run struct {
 	*bench.Results
 	summaries []bench.Summary
 	ratios    []bench.Ratio
+	outcomes  []bench.Outcome // of events
+	gauges    []bench.Gauge
 }
 
 // newRun is for people; JSON escapes in its own way and keeps the texts.
 func newRun(r *bench.Results) run { return compute(legible(r)) }
 
 func compute(r *bench.Results) run {
-	return run{Results: r, summaries: r.Summarize(), ratios: r.Ratios()}
+	all := run{
+		Results: r, summaries: r.Summarize(), ratios: r.Ratios(),
+		outcomes: r.Outcomes(), gauges: r.Gauges(),
+	}
+	all.likeFirst()
+	return all
 }
 
 // processes is the order in which CPU times are shown.

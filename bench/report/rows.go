@@ -15,12 +15,13 @@ type table struct {
 type cell struct {
 	Text, Below string
 	Number      bool
+	Wrap        bool // takes more lines rather than more room
 }
 
 func number(text string) cell { return cell{Text: text, Number: true} }
 
 func (r run) summaryRows() table {
-	t := table{Heading: []cell{{Text: "contender"}, number("workers")}}
+	t := table{Heading: append(r.named("contender", "guarantee"), number("workers"))}
 	for _, p := range percentiles() {
 		t.Heading = append(t.Heading, number(percentileName(p)))
 	}
@@ -30,7 +31,7 @@ func (r run) summaryRows() table {
 	}
 	t.Heading = append(t.Heading, number("errors"))
 	for _, s := range r.summaries {
-		row := []cell{{Text: s.Contender}, number(strconv.Itoa(s.Concurrency))}
+		row := append(r.named(s.Contender, r.guarantee(s.Contender)), number(strconv.Itoa(s.Concurrency)))
 		for _, p := range percentiles() {
 			row = append(row, number(percentileText(s, p)))
 		}
@@ -44,7 +45,7 @@ func (r run) summaryRows() table {
 }
 
 func (r run) ratioRows() table {
-	t := table{Heading: []cell{{Text: "contender"}, number("workers"), number("pairs")}}
+	t := table{Heading: append(r.named("contender", "guarantee"), number("workers"), number("pairs"))}
 	measures := r.latencyMeasures()
 	if !r.Header.Open {
 		measures = append(r.measures(), measures...)
@@ -56,7 +57,11 @@ func (r run) ratioRows() table {
 		t.Heading = append(t.Heading, number("CPU "+process))
 	}
 	for _, ratio := range r.ratios {
-		row := []cell{{Text: ratio.Contender}, number(strconv.Itoa(ratio.Concurrency)), number(strconv.Itoa(ratio.Pairs))}
+		row := append(r.named(ratio.Contender, r.guarantee(ratio.Contender)),
+			number(strconv.Itoa(ratio.Concurrency)), number(strconv.Itoa(ratio.Pairs)))
+		if r.otherGuarantee(ratio.Contender) {
+			row[1].Below = "other guarantee"
+		}
 		for _, m := range measures {
 			row = append(row, ratioCell(m.of(ratio)))
 		}
@@ -70,6 +75,15 @@ func (r run) ratioRows() table {
 		t.Rows = append(t.Rows, row)
 	}
 	return t
+}
+
+// named are the cells that nameCells has.
+func (r run) named(contender, guarantee string) []cell {
+	var row []cell
+	for _, text := range r.nameCells(contender, guarantee) {
+		row = append(row, cell{Text: text})
+	}
+	return row
 }
 
 // ratioCell has the interval below the estimate.

@@ -30,6 +30,8 @@ func (r run) table(b *strings.Builder) {
 	r.heading(b)
 	r.summaryTable(b)
 	r.ratioTable(b)
+	r.outcomeTable(b)
+	r.gaugeTable(b)
 	r.stageTable(b)
 	r.meaningList(b)
 	r.noteList(b)
@@ -58,8 +60,9 @@ func (r run) summaryTable(b *strings.Builder) {
 		b.WriteString("Nothing was measured.\n")
 		return
 	}
-	g := grid{names: 1}
-	cells := []string{"contender", "at"}
+	cells := r.nameCells("contender", "guarantee")
+	g := grid{names: len(cells)}
+	cells = append(cells, "at")
 	for _, p := range percentiles() {
 		cells = append(cells, percentileName(p))
 	}
@@ -69,7 +72,7 @@ func (r run) summaryTable(b *strings.Builder) {
 	}
 	g.row(append(cells, "errors")...)
 	for _, s := range r.summaries {
-		cells := []string{s.Contender, strconv.Itoa(s.Concurrency)}
+		cells := append(r.nameCells(s.Contender, r.guarantee(s.Contender)), strconv.Itoa(s.Concurrency))
 		for _, p := range percentiles() {
 			cells = append(cells, percentileText(s, p))
 		}
@@ -101,7 +104,10 @@ func (r run) ratioTable(b *strings.Builder) {
 		cells = append(cells, "cpu:"+process)
 	}
 	g.row(cells...)
-	for _, ratio := range r.ratios {
+	for i, ratio := range r.ratios {
+		if r.beginsOther(i) {
+			g.row(r.otherHeading(ratio.Contender))
+		}
 		cells := []string{ratio.Contender, strconv.Itoa(ratio.Concurrency)}
 		for _, m := range r.measures() {
 			cells = append(cells, interval(m.of(ratio)))
@@ -164,9 +170,18 @@ func (r run) meaningList(b *strings.Builder) {
 		if width > tableWidth/3 { // URLs: what they stand for would have no room beside them
 			b.WriteString(d.Name + "\n")
 			wrap(b, d.Means, "  ", "  ", tableWidth)
+			guaranteeLine(b, d, "  ")
 			continue
 		}
-		wrap(b, d.Means, fmt.Sprintf("%-*s  ", width, d.Name), strings.Repeat(" ", width+2), tableWidth)
+		indent := strings.Repeat(" ", width+2)
+		wrap(b, d.Means, fmt.Sprintf("%-*s  ", width, d.Name), indent, tableWidth)
+		guaranteeLine(b, d, indent)
+	}
+}
+
+func guaranteeLine(b *strings.Builder, d bench.Description, indent string) {
+	if d.Guarantee != "" {
+		wrap(b, "Guarantee: "+guaranteeText(d), indent, indent, tableWidth)
 	}
 }
 

@@ -59,7 +59,7 @@ func TestTally(t *testing.T) {
 func TestTableFitsATerminal(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	require.NoError(t, Table(&b, closed(t), broken(t)))
+	require.NoError(t, Table(&b, closed(t), broken(t), outage(t)))
 	for line := range strings.Lines(b.String()) {
 		if !strings.HasPrefix(line, "Again: ") {
 			assert.LessOrEqual(t, utf8.RuneCountInString(strings.TrimSuffix(line, "\n")), tableWidth, line)
@@ -71,9 +71,11 @@ func TestTableFitsATerminal(t *testing.T) {
 func TestTextIsPrintable(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	require.NoError(t, Table(&b, hostile(t)))
-	require.NoError(t, Markdown(&b, hostile(t)))
-	require.NoError(t, JSON(&b, hostile(t)))
+	for _, r := range []*bench.Results{hostile(t), badNames(t)} {
+		require.NoError(t, Table(&b, r))
+		require.NoError(t, Markdown(&b, r))
+		require.NoError(t, JSON(&b, r))
+	}
 	require.NoError(t, Comparison(&b, []bench.Difference{{Series: bench.Series{Contender: "\x1b[2J"}, Metric: "\u202e"}}))
 	require.NoError(t, ComparisonJSON(&b, []bench.Difference{{Series: bench.Series{Contender: "\x1b[2J\u202e\u009b"}}}))
 	for _, r := range b.String() {
@@ -86,9 +88,11 @@ func TestMarkdownEscapesCells(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
 	require.NoError(t, Markdown(&b, hostile(t)))
+	require.NoError(t, Markdown(&b, badNames(t)))
 	bars := -1
 	for line := range strings.Lines(b.String()) {
 		if !strings.HasPrefix(line, "|") {
+			bars = -1
 			continue
 		}
 		n := strings.Count(strings.ReplaceAll(strings.ReplaceAll(line, `\\`, ""), `\|`, ""), "|")
@@ -98,7 +102,7 @@ func TestMarkdownEscapesCells(t *testing.T) {
 		assert.Equal(t, bars, n, line)
 		assert.NotContains(t, line, "<")
 	}
-	assert.Positive(t, bars)
+	assert.Equal(t, 4, strings.Count(b.String(), "\n|---"))
 }
 
 func TestCodeSpan(t *testing.T) {

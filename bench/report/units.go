@@ -150,13 +150,19 @@ func interval(i bench.Interval) string {
 
 // tally writes counts by name, the greatest first: timeout 12, error 1.
 func tally(counts map[string]int64) string {
-	names := sortedKeys(counts)
-	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(counts[b], counts[a]) })
+	names := mostFrequent(counts)
 	parts := make([]string, len(names))
 	for i, name := range names {
 		parts[i] = name + " " + count(counts[name])
 	}
 	return strings.Join(parts, ", ")
+}
+
+// mostFrequent names what was counted, the greatest first.
+func mostFrequent(counts map[string]int64) []string {
+	names := sortedKeys(counts)
+	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(counts[b], counts[a]) })
+	return names
 }
 
 func total(counts map[string]int64) int64 {
