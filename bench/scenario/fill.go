@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"iter"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -22,6 +23,9 @@ const (
 	// fillTries is how often a batch is written, where Redis did not answer in
 	// time: a machine may stand still for a while. The second time changes nothing.
 	fillTries = 4
+	// restrainedBatch is how many entries the script writes at once where it has
+	// to leave room for others: some 4 ms of Redis.
+	restrainedBatch = 100
 	// digestBytes of a digest are in a key (docs/redis-schema.md).
 	digestBytes = 16
 )
@@ -52,7 +56,7 @@ func (r *redisSide) fill(ctx context.Context, batches iter.Seq[[]denylist.Entry]
 	if !ok {
 		return nil
 	}
-	receipt, err := r.filler.Revoke(ctx, first...)
+	receipt, err := r.begin(ctx, first)
 	if err != nil {
 		return err
 	}
@@ -62,10 +66,34 @@ func (r *redisSide) fill(ctx context.Context, batches iter.Seq[[]denylist.Entry]
 		for batch, ok := next(); ok && yield(batch); batch, ok = next() {
 		}
 	}
-	if err := pour(ctx, rest, f.write, func(written int) { progress(len(first) + written) }); err != nil {
+	write := func(ctx context.Context, batch []denylist.Entry) error {
+		return r.piece(ctx, func() error { return f.write(ctx, batch) })
+	}
+	if err := pour(ctx, rest, write, func(written int) { progress(len(first) + written) }); err != nil {
 		return err
 	}
 	return f.count(ctx)
+}
+
+// begin writes the first batch, and returns what became of the first entries.
+func (r *redisSide) begin(ctx context.Context, batch []denylist.Entry) (first denylist.Receipt, err error) {
+	size := len(batch)
+	if r.keeper != nil {
+		size = min(size, restrainedBatch)
+	}
+	for part := range slices.Chunk(batch, size) {
+		err := r.piece(ctx, func() error {
+			receipt, err := r.filler.Revoke(ctx, part...)
+			if first.Results == nil {
+				first = receipt
+			}
+			return err
+		})
+		if err != nil {
+			return denylist.Receipt{}, err
+		}
+	}
+	return first, nil
 }
 
 // newFilling goes on as the store began: it was told one, and wrote the other.

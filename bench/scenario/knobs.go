@@ -22,6 +22,7 @@ type Knobs struct {
 	Entries    int                        // other entries in the denylist; at most 10 million
 	Lifetime   time.Duration              // of the tokens, in whole seconds; default 1 h, at most 24 h
 	Delay      time.Duration              // added to each reply of Redis; at most 10 s
+	MaxShare   float64                    // of one core of Redis that the set-up takes, as a bench.Plan has it; 0: no bound
 	Runs       time.Duration              // how long the whole run takes: tokens that live less are refused; 0: not known
 
 	Redis      RedisKnobs
@@ -221,5 +222,5 @@ func (k *Knobs) suffice(kinds []kind, rivals bool) error {
 			return fmt.Errorf("%w: %s measures what is behind a URL: name one", ErrMissing, kind.name)
 		}
 	}
-	return nil
+	return k.checkShare(kinds, rivals)
 }

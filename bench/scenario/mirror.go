@@ -67,6 +67,8 @@ func (s *Stand) mirrorOf(ctx context.Context, store *denylist.Redis, opts denyli
 		<-m.ended
 		return nil
 	}
+	defer s.redis.restrained(ctx)()
+	defer s.redis.loading.apply(ctx)()
 	if err := m.load(ctx, func(share float64) { s.progress("loading the mirror", share) }); err != nil {
 		return nil, stop, fmt.Errorf("scenario: loading the mirror: %w", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/rescindhq/rescind/bench"
+	"github.com/rescindhq/rescind/bench/quota"
 	"github.com/rescindhq/rescind/denylist"
 )
 
@@ -40,10 +41,14 @@ type redisSide struct {
 	// plain is a client as people make one; nil until a rival asks for it.
 	plain redis.UniversalClient
 
-	store   *denylist.Redis // on client
-	filler  *denylist.Redis // on admin
-	meter   []bench.Meter   // empty where INFO is forbidden
-	about   map[string]string
+	store      *denylist.Redis // on client
+	filler     *denylist.Redis // on admin
+	meter      []bench.Meter   // empty where INFO is forbidden
+	about      map[string]string
+	keeper     *quota.Keeper // of MaxShare, for all but the operations; nil: there is none
+	loading    *restraint    // of client, for a mirror that is loaded; nil: as keeper
+	background float64       // share of one core that others use
+
 	reached bool // so that keys may have been written
 	filled  bool // with entries
 	planted bool // with plain keys
@@ -59,7 +64,7 @@ func checkPrefix(prefix string) error {
 
 // openRedis connects, and looks whether this Redis is fit to keep a denylist
 // (R17). It writes nothing.
-func openRedis(ctx context.Context, k Knobs) (*redisSide, error) {
+func openRedis(ctx context.Context, k Knobs, progress func(what string, share float64)) (*redisSide, error) {
 	r := &redisSide{knobs: k, prefix: k.Redis.Prefix + "-" + newRunName()}
 	if err := r.connect(); err != nil {
 		return nil, errors.Join(fmt.Errorf("scenario: opening Redis: %w", err), r.close())
@@ -71,8 +76,14 @@ func openRedis(ctx context.Context, k Knobs) (*redisSide, error) {
 	if err := r.look(ctx); err != nil {
 		return nil, errors.Join(err, r.close())
 	}
+	if err := r.restrain(ctx, k.MaxShare, progress); err != nil {
+		return nil, errors.Join(err, r.close())
+	}
 	return r, nil
 }
+
+// quiet is told of progress and says nothing.
+func quiet(string, float64) {}
 
 func newRunName() string {
 	name := make([]byte, runNameBytes)
@@ -123,6 +134,7 @@ func (s *Stand) denylist(ctx context.Context) (*denylist.Redis, error) {
 		return s.redis.store, err
 	}
 	s.progress("filling the denylist", 0)
+	defer s.redis.restrained(ctx)()
 	if err := s.redis.fill(ctx, p.entries(s.knobs.Entries), func(written int) {
 		s.progress("filling the denylist", float64(written)/float64(len(p.revoked)+s.knobs.Entries))
 	}); err != nil {
@@ -144,6 +156,7 @@ func (s *Stand) plainKeys(ctx context.Context) (redis.UniversalClient, error) {
 	}
 	total := len(p.revoked) + s.knobs.Entries
 	s.progress("setting plain keys", 0)
+	defer s.redis.restrained(ctx)()
 	if err := pour(ctx, p.entries(s.knobs.Entries), s.redis.plant, func(written int) {
 		s.progress("setting plain keys", float64(written)/float64(total))
 	}); err != nil {
@@ -155,10 +168,12 @@ func (s *Stand) plainKeys(ctx context.Context) (redis.UniversalClient, error) {
 
 // plant sets a batch of plain keys.
 func (r *redisSide) plant(ctx context.Context, batch []denylist.Entry) error {
-	return sent(ctx, r.admin, func(pipe redis.Pipeliner) {
-		for _, e := range batch {
-			pipe.Set(ctx, r.plainKey(e.ID), "1", time.Until(e.Until)+denylist.MaxLeeway)
-		}
+	return r.piece(ctx, func() error {
+		return sent(ctx, r.admin, func(pipe redis.Pipeliner) {
+			for _, e := range batch {
+				pipe.Set(ctx, r.plainKey(e.ID), "1", time.Until(e.Until)+denylist.MaxLeeway)
+			}
+		})
 	})
 }
 

@@ -28,6 +28,7 @@ const (
 // clean removes every key under the run's prefix, on a context of its own.
 func (r *redisSide) clean() error {
 	ctx := context.Background()
+	defer r.restrained(ctx)()
 	var err error
 	for pass := range cleanPasses {
 		var found int64
@@ -49,7 +50,7 @@ func (r *redisSide) clean() error {
 func (r *redisSide) cleanOnce(ctx context.Context) (found int64, err error) {
 	var all atomic.Int64
 	err = eachMaster(ctx, r.admin, func(ctx context.Context, c *redis.Client) error {
-		n, err := unlink(ctx, c, r.prefix+":")
+		n, err := r.unlink(ctx, c, r.prefix+":")
 		all.Add(n)
 		return err
 	})
@@ -69,10 +70,16 @@ func eachMaster(ctx context.Context, client redis.UniversalClient, fn func(conte
 }
 
 // unlink removes the keys of one server that begin with head.
-func unlink(ctx context.Context, c *redis.Client, head string) (found int64, err error) {
+func (r *redisSide) unlink(ctx context.Context, c *redis.Client, head string) (found int64, err error) {
 	for cursor := uint64(0); ; {
+		// Keys are not left behind because nobody can tell any more what it costs
+		// to remove them.
+		held := r.keeper.Acquire(ctx) == nil
 		var n int64
 		n, cursor, err = unlinkSome(ctx, c, head, cursor)
+		if held {
+			r.keeper.Release()
+		}
 		found += n
 		if err != nil || cursor == 0 {
 			return found, err

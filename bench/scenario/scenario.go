@@ -90,7 +90,7 @@ func OpenWith(ctx context.Context, names []string, rivals []Rival, knobs Knobs, 
 		return nil, err
 	}
 	if progress == nil {
-		progress = func(string, float64) {}
+		progress = quiet
 	}
 	s := &Stand{knobs: knobs, progress: progress}
 	if err := s.open(ctx, kinds, rivals); err != nil {
@@ -105,7 +105,7 @@ func (s *Stand) open(ctx context.Context, kinds []kind, rivals []Rival) error {
 	if len(rivals) > 0 || slices.ContainsFunc(kinds, func(k kind) bool { return slices.Contains(k.needs, needRedis) }) {
 		s.progress("opening Redis", 0)
 		var err error
-		if s.redis, err = openRedis(ctx, s.knobs); err != nil {
+		if s.redis, err = openRedis(ctx, s.knobs, s.progress); err != nil {
 			return err
 		}
 	}
@@ -154,6 +154,15 @@ func (s *Stand) Redis() map[string]string {
 		return nil
 	}
 	return s.redis.describe()
+}
+
+// Background is the share of one core that others used of Redis before anything
+// was set up, for a bench.Plan with a MaxShare; 0 without one.
+func (s *Stand) Background() float64 {
+	if s.redis == nil {
+		return 0
+	}
+	return s.redis.background
 }
 
 // Close removes every key under the run's prefix, and closes connections. It

@@ -2,12 +2,14 @@ package scenario
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/rescindhq/rescind/bench"
+	"github.com/rescindhq/rescind/bench/quota"
 	"github.com/rescindhq/rescind/verifier"
 )
 
@@ -23,7 +25,12 @@ func (s *Stand) Stages(ctx context.Context) ([]bench.Stages, error) {
 	if err != nil {
 		return nil, err
 	}
-	return measureStages(ctx, list, s.population.issuer(), s.population.livingByAlgorithm())
+	var keeper *quota.Keeper
+	if s.redis != nil {
+		keeper = s.redis.keeper
+		defer s.redis.restrained(ctx)()
+	}
+	return measureStages(ctx, list, keeper, s.population.issuer(), s.population.livingByAlgorithm())
 }
 
 func (s *Stand) stageDenylist(ctx context.Context) (verifier.Denylist, error) {
@@ -85,7 +92,7 @@ const (
 // less than a difference of medians. What noise would make negative is 0. The
 // stages add up to a Verify, roughly. That a lookup makes what follows it
 // slower (caches, a core that slept) counts as the denylist's.
-func measureStages(ctx context.Context, list verifier.Denylist, issuer verifier.Issuer, tokens map[verifier.Algorithm][]string) ([]bench.Stages, error) {
+func measureStages(ctx context.Context, list verifier.Denylist, keeper *quota.Keeper, issuer verifier.Issuer, tokens map[verifier.Algorithm][]string) ([]bench.Stages, error) {
 	whole, err := verifier.New(list, []verifier.Issuer{issuer}, verifier.Options{NoCache: true})
 	if err != nil {
 		return nil, fmt.Errorf("scenario: measuring stages: %w", err)
@@ -100,7 +107,9 @@ func measureStages(ctx context.Context, list verifier.Denylist, issuer verifier.
 		if len(tokens[alg]) < 2 {
 			continue
 		}
-		stages, err := measureProbes(ctx, stageProbes(whole, keyless, tokens[alg]))
+		probes := stageProbes(whole, keyless, tokens[alg])
+		probes[len(probes)-1].keeper = keeper
+		stages, err := measureProbes(ctx, probes)
 		if err != nil {
 			return nil, fmt.Errorf("scenario: measuring stages of %s: %w", alg, err)
 		}
@@ -125,6 +134,7 @@ type probe struct {
 	want   error
 	times  []time.Duration // of one verification, for each turn
 	count  int             // verifications in a turn
+	keeper *quota.Keeper   // of what asks Redis; nil: nobody is held back
 }
 
 func stageProbes(whole, keyless *verifier.Verifier, tokens []string) []*probe {
@@ -196,9 +206,10 @@ func (p *probe) calibrate(ctx context.Context) error {
 
 // turn is how long count verifications take.
 func (p *probe) turn(ctx context.Context) (time.Duration, error) {
-	if err := ctx.Err(); err != nil {
+	if err := errors.Join(ctx.Err(), p.keeper.Acquire(ctx)); err != nil {
 		return 0, err
 	}
+	defer p.keeper.Release()
 	var odd bool
 	var last error
 	at := 0

@@ -32,7 +32,7 @@ func mixed(t *testing.T, tokens int, algs ...verifier.Algorithm) *population {
 // stagesOf are the stages of p's algorithms by name.
 func stagesOf(t *testing.T, p *population, list verifier.Denylist) map[string]map[string]time.Duration {
 	t.Helper()
-	all, err := measureStages(t.Context(), list, p.issuer(), p.livingByAlgorithm())
+	all, err := measureStages(t.Context(), list, nil, p.issuer(), p.livingByAlgorithm())
 	require.NoError(t, err)
 	byName := map[string]map[string]time.Duration{}
 	for _, of := range all {
@@ -130,10 +130,10 @@ func TestStages_EndWithTheContextAndTheStore(t *testing.T) {
 	p := mixed(t, 10, verifier.HS256)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := measureStages(ctx, lateStore{}, p.issuer(), p.livingByAlgorithm())
+	_, err := measureStages(ctx, lateStore{}, nil, p.issuer(), p.livingByAlgorithm())
 	assert.ErrorIs(t, err, context.Canceled)
 
-	_, err = measureStages(t.Context(), deadStore{}, p.issuer(), p.livingByAlgorithm())
+	_, err = measureStages(t.Context(), deadStore{}, nil, p.issuer(), p.livingByAlgorithm())
 	assert.ErrorIs(t, err, denylist.ErrUnavailable)
 }
 

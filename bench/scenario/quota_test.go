@@ -1,0 +1,103 @@
+package scenario
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rescindhq/rescind/bench"
+	"github.com/rescindhq/rescind/internal/redistest"
+)
+
+// redisCPU is what a Redis has used, and how much time has passed, since it was
+// asked first.
+func redisCPU(t *testing.T, server *redistest.Server) func() (used, passed time.Duration) {
+	t.Helper()
+	r := &redisSide{admin: redis.NewClient(server.Options())}
+	t.Cleanup(func() { _ = r.admin.Close() })
+	read := func() (time.Duration, time.Time) {
+		total, err := r.cpu(context.WithoutCancel(t.Context()))
+		require.NoError(t, err)
+		return total, time.Now()
+	}
+	total, began := read()
+	return func() (used, passed time.Duration) {
+		now, at := read()
+		return now - total, at.Sub(began)
+	}
+}
+
+// What a run takes of Redis keeps to a share, from its first entry to the last
+// key that it removes; without a share it takes several times as much.
+func TestMaxShareOfARealRedis(t *testing.T) {
+	t.Parallel()
+	const limit = 0.05
+	took := map[float64]float64{}
+	for _, share := range []float64{0, limit} {
+		server := redistest.Start(t)
+		k := small(server, "bench")
+		k.Entries, k.MaxShare = 2000, share
+		since := redisCPU(t, server)
+		s, err := Open(t.Context(), []string{"revoke", "exists", "check-mirror"}, k, nil)
+		require.NoError(t, err)
+		plan := bench.Plan{
+			Contenders:  s.Contenders()[:2], // a mirror is only loaded
+			Concurrency: []int{8}, Duration: 400 * time.Millisecond, Slice: 100 * time.Millisecond,
+			MaxShare: share, Background: s.Background(),
+		}
+		var operations int64
+		notes, err := bench.Run(t.Context(), plan, func(slice bench.Slice) error {
+			operations += slice.Operations
+			return nil
+		})
+		require.NoError(t, err)
+		require.NoError(t, s.Close())
+		assert.Empty(t, allKeys(t, server.Client()))
+		assert.Positive(t, operations)
+		assert.Equal(t, share > 0, strings.Contains(strings.Join(notes, " "), "held back"), "%q", notes)
+		used, passed := since()
+		took[share] = float64(used) / float64(passed)
+		t.Logf("at most %v: %v in %v, %d operations", share, used, passed, operations)
+	}
+	assert.LessOrEqual(t, took[limit], limit+0.02)
+	assert.Greater(t, took[0], 2*took[limit])
+}
+
+// A share that nobody can tell is refused before anything is written.
+func TestMaxShareIsRefused(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	client := server.Client()
+	blind := redistest.Start(t)
+	require.NoError(t, blind.Client().Do(t.Context(), "acl", "setuser", "default", "-info").Err())
+	for name, c := range map[string]struct {
+		names  []string
+		change func(k *Knobs)
+		want   string
+	}{
+		"too small":     {[]string{"verify"}, func(k *Knobs) { k.MaxShare = 0.001 }, "want a share"},
+		"over a core":   {[]string{"verify"}, func(k *Knobs) { k.MaxShare = 1.5 }, "want a share"},
+		"no Redis":      {[]string{"signature", "memory"}, func(k *Knobs) { k.MaxShare = 0.5 }, "asks none"},
+		"another Redis": {[]string{"verify", "http-verify"}, func(k *Knobs) { k.MaxShare, k.URLs = 0.5, []string{"http://127.0.0.1:1/"} }, "nobody can tell which Redis"},
+		"no INFO": {[]string{"verify"}, func(k *Knobs) {
+			k.MaxShare, k.Redis.InsecureSkipInspection = 0.5, true
+			k.Redis.URL = blind.URL()
+		}, "forbids INFO"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			k := small(server, "bench")
+			c.change(&k)
+			_, err := Open(t.Context(), c.names, k, nil)
+			require.ErrorIs(t, err, ErrKnob)
+			assert.ErrorContains(t, err, c.want)
+			assert.Empty(t, allKeys(t, client))
+			assert.Empty(t, allKeys(t, blind.Client()))
+		})
+	}
+}
