@@ -12,7 +12,12 @@ import (
 const (
 	needRedis = "redis"
 	needURL   = "url"
+	// needServer is an executable, for servers that the run may break.
+	needServer = "redis-server"
 )
+
+// words say what a contender is.
+type words struct{ means, guarantee string }
 
 // kind is a scenario before it is set up. A new one is a file with a function
 // that returns its kind, and a line in catalog.
@@ -22,7 +27,9 @@ type kind struct {
 	// guarantee says when a revocation that was acknowledged is denied; empty
 	// where none is checked.
 	guarantee string
-	needs     []string
+	// each is what the contenders are, by name, where they differ.
+	each  map[string]words
+	needs []string
 	// concurrency are the levels of a run that names none; nil: the usual one.
 	concurrency []int
 	// open sets it up: it asks the stand for what it works with (s.minted,
@@ -45,6 +52,8 @@ func catalog() []kind {
 		verifyFirstKind(),
 		revokeKind(),
 		propagationKind(),
+		stormKind(),
+		outageKind(),
 		fleetKind(),
 		coldStartKind(),
 		rotateKind(),
@@ -78,6 +87,15 @@ func find(wanted []string) ([]kind, error) {
 		kinds = append(kinds, all[i])
 	}
 	return kinds, nil
+}
+
+// describe says what a contender of this kind is.
+func (k kind) describe(contender string) bench.Description {
+	of, ok := k.each[contender]
+	if !ok {
+		of = words{k.means, k.guarantee}
+	}
+	return bench.Description{Name: contender, Means: of.means, Guarantee: of.guarantee}
 }
 
 // one is the contender of a scenario that has one.

@@ -37,6 +37,10 @@ type Knobs struct {
 
 	Sizes       []int   // of cold-start: entries of its denylists, each a contender of its own; default 10,000; at most 10 million
 	Revocations float64 // of fleet: a second; default 10; 0.1 to 1000
+
+	Outage OutageKnobs
+	Calm   time.Duration // of outage and storm, before and after what happens; default 2 s; at most 10 min
+	Storm  int           // revocations; default 20,000; at most 10 million
 }
 
 // RedisKnobs name the Redis to measure.
@@ -79,6 +83,7 @@ func Defaults() Knobs {
 		Concurrent: 1,
 
 		Sizes: []int{defaultSize}, Revocations: defaultRevocations,
+		Outage: OutageKnobs{Faults: defaultFaults()}, Calm: defaultCalm, Storm: defaultStorm,
 
 		Redis: RedisKnobs{
 			Prefix:       defaultPrefix,
@@ -95,6 +100,8 @@ func (k *Knobs) complete() error {
 	orDefault(&k.Lifetime, d.Lifetime)
 	orDefault(&k.Concurrent, d.Concurrent)
 	orDefault(&k.Revocations, d.Revocations)
+	orDefault(&k.Calm, d.Calm)
+	orDefault(&k.Storm, d.Storm)
 	orDefault(&k.Redis.Prefix, d.Redis.Prefix)
 	orDefault(&k.Redis.Partitions, d.Redis.Partitions)
 	orDefault(&k.Redis.CheckTimeout, d.Redis.CheckTimeout)
@@ -104,10 +111,13 @@ func (k *Knobs) complete() error {
 	if len(k.Sizes) == 0 {
 		k.Sizes = d.Sizes
 	}
+	if len(k.Outage.Faults) == 0 {
+		k.Outage.Faults = d.Outage.Faults
+	}
 	if len(k.Audience) == 0 {
 		k.Audience = d.Audience
 	}
-	for _, check := range []func() error{k.checkPopulation, k.checkMix, k.checkTimes, k.checkRedis, k.checkURLs, k.checkRevocations, k.checkSizes} {
+	for _, check := range []func() error{k.checkPopulation, k.checkMix, k.checkTimes, k.checkRedis, k.checkURLs, k.checkRevocations, k.checkSizes, k.checkOutage} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -215,6 +225,9 @@ func (k *Knobs) suffice(kinds []kind, rivals bool) error {
 		return fmt.Errorf("%w: rivals measure a Redis: name one", ErrMissing)
 	}
 	for _, kind := range kinds {
+		if slices.Contains(kind.needs, needServer) && (rivals || len(kinds) > 1) {
+			return badKnob("%s breaks servers of its own, and takes no part in a run with others: measure it alone", kind.name)
+		}
 		if slices.Contains(kind.needs, needRedis) && k.Redis.URL == "" {
 			return fmt.Errorf("%w: %s measures a Redis: name one", ErrMissing, kind.name)
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/rescindhq/rescind/bench"
+	"github.com/rescindhq/rescind/denylist"
 )
 
 func naiveKind() kind {
@@ -29,26 +30,38 @@ type naiveClaims struct {
 // naive is a verification as people write it. They make the parser once or for
 // every token: here it is made once, which is the faster of the two.
 type naive struct {
-	population *population
-	parser     *jwt.Parser
-	keys       map[string]any // by kid
-	client     redis.UniversalClient
-	keyOf      func(jti string) string
+	parser *jwt.Parser
+	keys   map[string]any // by kid
+	client redis.UniversalClient
+	keyOf  func(jti string) string
 }
 
 func openNaive(ctx context.Context, s *Stand) ([]bench.Contender, error) {
+	n, err := newNaive(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	p := s.population
+	do := func(ctx context.Context, number uint32) error {
+		t := &p.tokens[number]
+		return judge(n.answer(ctx, t), t.revoked)
+	}
+	return one("naive", newByToken(p, p.everyone(), do), s.redis.meter...), nil
+}
+
+func newNaive(ctx context.Context, s *Stand) (*naive, error) {
 	client, err := s.plainKeys(ctx)
 	if err != nil {
 		return nil, err
 	}
-	n := &naive{population: s.population, keys: map[string]any{}, client: client, keyOf: s.redis.plainKey}
+	n := &naive{keys: map[string]any{}, client: client, keyOf: s.redis.plainKey}
 	var methods []string
 	for _, k := range s.population.keys {
 		methods = append(methods, string(k.alg))
 		n.keys[k.public.ID()] = k.verify
 	}
 	n.parser = jwt.NewParser(jwt.WithValidMethods(methods))
-	return one("naive", newByToken(s.population, s.population.everyone(), n.verify), s.redis.meter...), nil
+	return n, nil
 }
 
 // find is golang-jwt's key function.
@@ -61,14 +74,20 @@ func (n *naive) find(t *jwt.Token) (any, error) {
 	return key, nil
 }
 
-func (n *naive) verify(ctx context.Context, number uint32) error {
-	t := &n.population.tokens[number]
+// answer is nil for a token that is accepted.
+func (n *naive) answer(ctx context.Context, t *token) error {
 	var claims naiveClaims
 	if _, err := n.parser.ParseWithClaims(t.raw, &claims, n.find); err != nil {
 		return wrong("golang-jwt refused a good token: %w", err)
 	}
 	found, err := n.client.Exists(ctx, n.keyOf(claims.ID)).Result()
-	return judgeFound(found, err, t.revoked)
+	switch {
+	case err != nil:
+		return unavailable(err)
+	case found != 0:
+		return denylist.ErrRevoked
+	}
+	return nil
 }
 
 // judgeFound is judge for the number of keys that Redis found.

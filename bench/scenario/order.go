@@ -77,3 +77,12 @@ func (p *perWorker[T]) get(worker int, create func() (T, error)) (T, error) {
 	p.of[worker] = made
 	return made, nil
 }
+
+// each calls do for every worker's.
+func (p *perWorker[T]) each(do func(T)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, of := range p.of {
+		do(of)
+	}
+}

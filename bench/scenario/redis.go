@@ -151,8 +151,10 @@ func (s *Stand) plainKeys(ctx context.Context) (redis.UniversalClient, error) {
 	if err != nil || s.redis.planted {
 		return s.redis.plain, err
 	}
-	if s.redis.plain, err = plainClient(s.redis.admin, s.knobs.Delay); err != nil {
-		return nil, err
+	if s.redis.plain == nil {
+		if s.redis.plain, err = plainClient(s.redis.admin, s.knobs.Delay); err != nil {
+			return nil, err
+		}
 	}
 	total := len(p.revoked) + s.knobs.Entries
 	s.progress("setting plain keys", 0)

@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -31,7 +32,7 @@ var (
 type Info struct {
 	Name  string
 	Means string   // one sentence: what it stands for
-	Needs []string // "redis", "url"
+	Needs []string // "redis", "url", "redis-server"
 	// Concurrency are the levels of a run that names none; nil: the usual one.
 	Concurrency []int
 }
@@ -59,7 +60,9 @@ type Stand struct {
 	contenders []bench.Contender
 	means      []bench.Description
 	leftOut    []LeftOut
-	closers    []func() error // of single scenarios
+	tellers    []*told           // in the order of the contenders
+	about      map[string]string // of servers of the run's own
+	closers    []func() error    // of single scenarios
 
 	closing sync.Once
 	closed  error
@@ -119,7 +122,7 @@ func (s *Stand) open(ctx context.Context, kinds []kind, rivals []Rival) error {
 				c.Meters = s.redis.unasked()
 			}
 			s.contenders = append(s.contenders, c)
-			s.means = append(s.means, bench.Description{Name: c.Name, Means: k.means, Guarantee: k.guarantee})
+			s.means = append(s.means, k.describe(c.Name))
 		}
 	}
 	if err := s.openRivals(ctx, rivals); err != nil {
@@ -151,7 +154,7 @@ func (s *Stand) Descriptions() []bench.Description { return slices.Clone(s.means
 // nothing secret. Nil where none is used.
 func (s *Stand) Redis() map[string]string {
 	if s.redis == nil {
-		return nil
+		return maps.Clone(s.about)
 	}
 	return s.redis.describe()
 }
