@@ -23,7 +23,7 @@ func openSide(t *testing.T, k Knobs) (*redisSide, *population) {
 	require.NoError(t, k.complete())
 	p, err := newPopulation(k, time.Now())
 	require.NoError(t, err)
-	r, err := openRedis(t.Context(), k, quiet)
+	r, err := openRedis(t.Context(), k)
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, r.close()) })
 	return r, p

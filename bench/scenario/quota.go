@@ -34,14 +34,13 @@ func (k *Knobs) checkShare(kinds []kind, rivals bool) error {
 // restrain has what a run does to this Redis beside its operations keep to a
 // share of one core, too: filling, loading a mirror, cleaning. First it finds
 // out what others use already.
-func (r *redisSide) restrain(ctx context.Context, limit float64, progress func(what string, share float64)) (err error) {
+func (r *redisSide) restrain(ctx context.Context, limit float64) (err error) {
 	if limit == 0 {
 		return nil
 	}
 	if len(r.meter) == 0 {
 		return badKnob("at most %.3g %% of a core of a Redis that forbids INFO: nobody can tell how much it uses", 100*limit)
 	}
-	progress("measuring what others use of Redis", 0)
 	if r.background, err = quota.Background(ctx, r.cpu); err != nil {
 		return unavailable(err)
 	}

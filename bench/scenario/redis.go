@@ -64,7 +64,7 @@ func checkPrefix(prefix string) error {
 
 // openRedis connects, and looks whether this Redis is fit to keep a denylist
 // (R17). It writes nothing.
-func openRedis(ctx context.Context, k Knobs, progress func(what string, share float64)) (*redisSide, error) {
+func openRedis(ctx context.Context, k Knobs) (*redisSide, error) {
 	r := &redisSide{knobs: k, prefix: k.Redis.Prefix + "-" + newRunName()}
 	if err := r.connect(); err != nil {
 		return nil, errors.Join(fmt.Errorf("scenario: opening Redis: %w", err), r.close())
@@ -76,14 +76,11 @@ func openRedis(ctx context.Context, k Knobs, progress func(what string, share fl
 	if err := r.look(ctx); err != nil {
 		return nil, errors.Join(err, r.close())
 	}
-	if err := r.restrain(ctx, k.MaxShare, progress); err != nil {
+	if err := r.restrain(ctx, k.MaxShare); err != nil {
 		return nil, errors.Join(err, r.close())
 	}
 	return r, nil
 }
-
-// quiet is told of progress and says nothing.
-func quiet(string, float64) {}
 
 func newRunName() string {
 	name := make([]byte, runNameBytes)

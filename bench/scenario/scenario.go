@@ -93,7 +93,7 @@ func OpenWith(ctx context.Context, names []string, rivals []Rival, knobs Knobs, 
 		return nil, err
 	}
 	if progress == nil {
-		progress = quiet
+		progress = func(string, float64) {}
 	}
 	s := &Stand{knobs: knobs, progress: progress}
 	if err := s.open(ctx, kinds, rivals); err != nil {
@@ -108,7 +108,7 @@ func (s *Stand) open(ctx context.Context, kinds []kind, rivals []Rival) error {
 	if len(rivals) > 0 || slices.ContainsFunc(kinds, func(k kind) bool { return slices.Contains(k.needs, needRedis) }) {
 		s.progress("opening Redis", 0)
 		var err error
-		if s.redis, err = openRedis(ctx, s.knobs, s.progress); err != nil {
+		if s.redis, err = openRedis(ctx, s.knobs); err != nil {
 			return err
 		}
 	}
