@@ -47,6 +47,10 @@ cover: ## every test, with the coverage of every package in coverage.out
 bench: ## measure the numbers of README.md: the table there, the page in dist/bench
 	.ci/bench dist/bench
 
+.PHONY: bench-peers
+bench-peers: ## measure rescind beside what others offer: the table in README.md, the page in dist/bench-peers
+	.ci/bench-peers dist/bench-peers
+
 .PHONY: gobench
 gobench: ## the Go benchmarks (BENCH=pattern)
 	@redis=$$(.ci/prepare) || exit 2; export REDIS_SERVER="$$redis"; set -x; \

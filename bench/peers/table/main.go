@@ -1,0 +1,209 @@
+// Command table writes what bench-peers has measured as tables for a document:
+// one for each set of contenders that were measured together, with a column for
+// each run and number of workers, then what the contenders are.
+//
+//	table FILE...
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/rescindhq/rescind/bench"
+)
+
+func main() {
+	if err := run(os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		os.Exit(2)
+	}
+}
+
+func run(paths []string, out io.Writer) error {
+	if len(paths) == 0 {
+		return errors.New("want the files of some results")
+	}
+	var runs []*bench.Results
+	for _, path := range paths {
+		r, err := read(path)
+		if err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		runs = append(runs, r)
+	}
+	_, err := io.WriteString(out, document(runs))
+	return err
+}
+
+// read reads a result that is worth a table.
+func read(path string) (*bench.Results, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	r, err := bench.Read(file)
+	if err != nil {
+		return nil, err
+	}
+	if !r.End.Complete {
+		return nil, errors.New("the run did not come to its end")
+	}
+	for _, s := range r.Summarize() {
+		if s.Errors[bench.WrongAnswer] > 0 {
+			return nil, fmt.Errorf("%s gave wrong answers", s.Contender)
+		}
+	}
+	return r, nil
+}
+
+// column is one run at one number of workers.
+type column struct {
+	heading string
+	of      *bench.Results
+	at      int
+	ratios  []bench.Ratio
+}
+
+func document(runs []*bench.Results) string {
+	var b strings.Builder
+	var all []bench.Description
+	for len(runs) > 0 {
+		together := slices.IndexFunc(runs, func(r *bench.Results) bool { return title(r) != title(runs[0]) })
+		if together < 0 {
+			together = len(runs)
+		}
+		all = append(all, group(&b, runs[:together])...)
+		runs = runs[together:]
+	}
+	b.WriteString("| contender | what it is, and when a revocation is denied |\n|---|---|\n")
+	seen := map[string]bool{}
+	for _, d := range all {
+		if !seen[d.Name] {
+			fmt.Fprintf(&b, "| %s | %s%s |\n", d.Name, linked(d.Means), emphasized(d.Guarantee))
+		}
+		seen[d.Name] = true
+	}
+	return b.String()
+}
+
+// title is what the tables of runs with the same own scenarios have in common:
+// a rival may be missing in one of them.
+func title(r *bench.Results) string {
+	var own []string
+	for _, d := range r.Header.Scenarios {
+		if !strings.Contains(d.Means, "https://") {
+			own = append(own, d.Name)
+		}
+	}
+	return strings.Join(own, ", ")
+}
+
+// group writes one table, and returns its contenders.
+func group(b *strings.Builder, runs []*bench.Results) []bench.Description {
+	var contenders []bench.Description
+	var columns []column
+	left := map[string]bool{}
+	for _, r := range runs {
+		for _, d := range r.Header.Scenarios {
+			if !slices.ContainsFunc(contenders, func(other bench.Description) bool { return other.Name == d.Name }) {
+				contenders = append(contenders, d)
+			}
+		}
+		for _, note := range r.End.Notes {
+			if name, ok := strings.CutPrefix(note, "left out: "); ok {
+				left[name] = true
+			}
+		}
+		columns = append(columns, columnsOf(r)...)
+	}
+	b.WriteString("| contender | guarantee |")
+	for _, c := range columns {
+		b.WriteString(" " + c.heading + " |")
+	}
+	b.WriteString("\n|---|---|" + strings.Repeat("--:|", len(columns)) + "\n")
+	for _, d := range contenders {
+		word, _, _ := strings.Cut(d.Guarantee, ":")
+		fmt.Fprintf(b, "| %s | %s |", d.Name, word)
+		for _, c := range columns {
+			b.WriteString(" " + c.cell(d.Name) + " |")
+		}
+		b.WriteString("\n")
+	}
+	b.WriteString("\n")
+	for name := range left {
+		fmt.Fprintf(b, "Left out: %s\n\n", plain(name))
+	}
+	return contenders
+}
+
+func columnsOf(r *bench.Results) []column {
+	var columns []column
+	for _, s := range r.Summarize() {
+		if s.Contender != r.Header.Baseline {
+			continue
+		}
+		workers := fmt.Sprintf("%d workers", s.Concurrency)
+		if s.Concurrency == 1 {
+			workers = "a lone caller"
+		}
+		heading := fmt.Sprintf("%s, %s tokens, %s", r.Header.Settings["algorithms"], r.Header.Settings["tokens"], workers)
+		columns = append(columns, column{heading, r, s.Concurrency, r.Ratios()})
+	}
+	return columns
+}
+
+// cell is how many times the baseline's throughput a contender has, and how many
+// times less CPU time it takes.
+func (c column) cell(contender string) string {
+	for _, ratio := range c.ratios {
+		if ratio.Contender == contender && ratio.Concurrency == c.at {
+			return fmt.Sprintf("%s; CPU %s", times(ratio.Wall), times(ratio.CPU[bench.AllProcesses]))
+		}
+	}
+	if contender == c.of.Header.Baseline {
+		return "1 ×"
+	}
+	return "–"
+}
+
+// times is one over a ratio.
+func times(in bench.Interval) string {
+	if !(in.Center > 0) || math.IsInf(in.Center, 0) {
+		return "?"
+	}
+	if !(in.Low > 0) || math.IsInf(in.High, 0) || math.IsNaN(in.High) {
+		return fmt.Sprintf("%.3g ×", 1/in.Center)
+	}
+	return fmt.Sprintf("%.3g × (%.3g–%.3g)", 1/in.Center, 1/in.High, 1/in.Low)
+}
+
+var address = regexp.MustCompile(`https://pkg\.go\.dev/([^ ,]+[^ ,.])`)
+
+// linked makes links of addresses, which are called by their module's version.
+func linked(means string) string {
+	return address.ReplaceAllStringFunc(means, func(at string) string {
+		name := strings.TrimPrefix(at, "https://pkg.go.dev/github.com/")
+		name, _, _ = strings.Cut(name, "#")
+		return "[" + name + "](" + at + ")"
+	})
+}
+
+// emphasized is a guarantee as a sentence; empty where there is none.
+func emphasized(guarantee string) string {
+	if guarantee == "" {
+		return ""
+	}
+	return " *" + strings.ToUpper(guarantee[:1]) + guarantee[1:] + ".*"
+}
+
+// plain is text that is no markup.
+func plain(text string) string {
+	return strings.NewReplacer("|", `\|`, "<", "&lt;", "`", "'", "*", `\*`, "_", `\_`, "[", `\[`).Replace(text)
+}
