@@ -93,19 +93,30 @@ func (s *search) prove(ctx context.Context) error {
 	}
 	of := seriesOf(results, defaults)
 	p.Results, p.Defaults = results, s.Aim.standing(results, of)
-	if len(r.Points) > 1 {
-		p.Comparison = s.Aim.compare(results, seriesOf(results, p.Name), of)
-	} else {
-		p.Comparison = s.Aim.compare(results, of, of)
-	}
-	if !s.best.equal(base) && p.Verdict != Better {
+	p.Comparison = s.Aim.compare(results, seriesOf(results, r.Names[len(r.Names)-1]), of)
+	s.out.Proof = p
+	s.conclude(p)
+	return nil
+}
+
+// conclude takes what the proof says. What came nearest had promised something
+// before: if this run, of which it was the only candidate, shows clearly that it
+// is better, noise had hidden that.
+func (s *search) conclude(p *Proof) {
+	base := s.out.Defaults
+	switch {
+	case !s.best.equal(base) && p.Verdict != Better:
 		p.FellBack = true
 		s.best = base
 		s.out.Rate = min(s.out.Rate, s.out.DefaultsRate)
+	case s.best.equal(base) && p.Name == nextBest && p.Verdict == Better && p.decider().High < late && s.next().hopeful():
+		s.best = p.Rival
 	}
-	s.out.Proof = p
-	return nil
 }
+
+// late is how far the interval of a proof has to be from 1 for what was not
+// found before.
+const late = 0.97
 
 // next is what came nearest to the best, and was not taken: with what is nearest
 // of all that was held against it.

@@ -39,7 +39,7 @@ type Trial struct {
 type Proof struct {
 	Results *bench.Results
 	Rival   Point
-	Name    string // of the rival: tuned, or next-best where the defaults are the answer
+	Name    string // of the rival in Results: tuned, or next-best where the defaults were the answer until this
 	Comparison
 	Defaults Standing // to an aim with limits
 	FellBack bool     // the rival was the answer until this

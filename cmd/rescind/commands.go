@@ -40,6 +40,7 @@ func commands() []command {
 		{name: "bench run", positional: []string{"SCENARIO..."}, settings: benchSettings, prepare: benchRun},
 		{name: "bench report", positional: []string{"FILE..."}, prepare: benchReport},
 		{name: "bench compare", positional: []string{"OLD", "NEW"}, prepare: benchCompare},
+		{name: "bench tune", settings: tuneSettings, prepare: benchTune},
 		{name: "bench follow", prepare: benchFollow},
 	}
 }

@@ -1,0 +1,34 @@
+package tune_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/rescindhq/rescind/bench/tune"
+)
+
+// A deadline cuts off nothing that was healthy.
+func TestDeadline(t *testing.T) {
+	t.Parallel()
+	assert.Zero(t, tune.Deadline(nil))
+	assert.Zero(t, tune.Deadline(hdrhistogram.New(1, 1000, 2)))
+	for latency, want := range map[time.Duration]time.Duration{
+		50 * time.Microsecond:   10 * time.Millisecond,
+		3 * time.Millisecond:    20 * time.Millisecond,
+		10 * time.Millisecond:   100 * time.Millisecond,
+		100 * time.Millisecond:  time.Second,
+		1500 * time.Millisecond: 10 * time.Second,
+	} {
+		h := hdrhistogram.New(1, int64(time.Minute), 3)
+		require.NoError(t, h.RecordValues(int64(latency), 10_000))
+		assert.Equal(t, want, tune.Deadline(h), latency)
+	}
+	h := hdrhistogram.New(1, int64(time.Minute), 3)
+	require.NoError(t, h.RecordValues(int64(time.Millisecond), 100_000))
+	require.NoError(t, h.RecordValue(int64(300*time.Millisecond)))
+	assert.Equal(t, 500*time.Millisecond, tune.Deadline(h), "one that was slow was healthy, too")
+}

@@ -1,0 +1,237 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"github.com/rescindhq/rescind/bench"
+	"github.com/rescindhq/rescind/bench/scenario"
+	"github.com/rescindhq/rescind/bench/tune"
+)
+
+// tuneSettings are the settings that tuning takes: where the Redis is. How long
+// a check may take is one of its answers.
+const tuneSettings = "redis prefix partitions skew-margin insecure-skip-inspection"
+
+// The most that tuning may take, and how long tokens live at least.
+const (
+	maxBudget    = 10 * time.Hour
+	tuneLifetime = time.Hour
+)
+
+// The guarantees that may be asked for.
+const (
+	guaranteeStrict  = "strict"
+	guaranteeBounded = "bounded"
+)
+
+// tuneFlags are the arguments of tuning. The workload is that of a run.
+type tuneFlags struct {
+	benchFlags
+	aims      []string
+	budget    time.Duration
+	guarantee string
+	callers   int
+
+	aim tune.Aim // as read
+}
+
+func declareTune(fs *pflag.FlagSet) *tuneFlags {
+	usual := scenario.Defaults()
+	f := &tuneFlags{benchFlags: benchFlags{set: fs, algorithms: usual.Algorithms, revoked: usual.Revoked, lifetime: tuneLifetime}}
+	fs.StringSliceVar(&f.aims, "aim", nil, "")
+	fs.Var(rateValue{&f.rate}, "rate", "")
+	span(fs, &f.budget, "budget", 3*time.Minute)
+	choice(fs, &f.guarantee, "guarantee", guaranteeStrict, guaranteeStrict, guaranteeBounded)
+	positive(fs, &f.callers, "concurrency", 64)
+	fs.Uint64Var(&f.seed, "seed", 0, "")
+
+	fs.Var(mixValue{&f.algorithms}, "algorithms", "")
+	positive(fs, &f.tokens, "tokens", usual.Tokens)
+	fs.Float64Var(&f.zipf, "zipf", 0, "")
+	fs.Var(shareValue{&f.revoked}, "revoked", "")
+	fs.IntVar(&f.entries, "entries", usual.Entries, "")
+	spanOrZero(fs, &f.delay, "delay", 0)
+	fs.StringVar(&f.out, "out", "", "")
+	return f
+}
+
+// settle refuses what cannot be meant, before anything is opened.
+func (f *tuneFlags) settle() error {
+	if f.out == "-" {
+		return usageError("--out -: want the name of a file").hint("--json writes the answer to standard output")
+	}
+	if f.set.Changed("aim") && len(f.aims) == 0 {
+		return usageError("--aim: no aim in it").hint(aimHint)
+	}
+	f.aim.Rate = f.rate
+	for _, text := range f.aims {
+		limit, err := tune.ParseLimit(text)
+		if err != nil {
+			return usageError("--aim: %w", err).hint(aimHint)
+		}
+		f.aim.Limits = append(f.aim.Limits, limit)
+	}
+	if f.budget > maxBudget {
+		return usageError("--budget %s: at most %s", formatDuration(f.budget), formatDuration(maxBudget))
+	}
+	if err := f.aim.Check(f.budget); err != nil {
+		return usageError("%w", err).hint(aimHint)
+	}
+	if !f.set.Changed("seed") {
+		f.seed = uint64(rand.Uint32())
+	}
+	f.concurrency = []int{f.callers}
+	f.lifetime = max(tuneLifetime, (2 * f.budget).Truncate(time.Second))
+	plan := f.plan(nil)
+	plan.Duration = f.budget
+	if _, err := plan.Complete(); err != nil {
+		return benchTrouble(err)
+	}
+	return nil
+}
+
+const aimHint = "such as --aim p99=2ms --rate 20000; --aim p99=2ms looks for the highest rate that keeps it; without an aim it is the most throughput"
+
+// benchTune finds settings, and answers with what to paste and why.
+func benchTune(fs *pflag.FlagSet) action {
+	f := declareTune(fs)
+	return func(ctx context.Context, c *call) error {
+		if err := c.need("redis"); err != nil {
+			return err
+		}
+		if err := f.settle(); err != nil {
+			return err
+		}
+		file, err := createResult(f.out)
+		if err != nil {
+			return err
+		}
+		ctx, stop := untilHangUp(ctx)
+		defer stop()
+		t := &tuning{c: c, flags: f, watch: c.newWatch(), began: time.Now(), file: file}
+		err = t.run(ctx)
+		return errors.Join(t.answer(err), file.close())
+	}
+}
+
+// tuning is one search, from its flags to its answer.
+type tuning struct {
+	c     *call
+	flags *tuneFlags
+	watch *watch
+	file  *resultFile
+	began time.Time
+
+	about    map[string]string // the Redis
+	outcome  *tune.Outcome     // nil: nothing was searched
+	settings scenario.Settings // of the answer
+	tail     *tail             // nil: not measured
+}
+
+// run sets the stand up, searches, and removes what was set up.
+func (t *tuning) run(ctx context.Context) (err error) {
+	knobs, err := t.c.knobs(ctx, &t.flags.benchFlags)
+	if err != nil {
+		return err
+	}
+	// What is healthy but slow must be seen, not cut off.
+	knobs.Redis.CheckTimeout, knobs.Runs = patience, t.flags.budget
+	defer t.watch.clear()
+	if !t.c.json {
+		t.c.say("tuning for %s: %s callers, at most %s; seed %d", t.flags.aim, grouped(int64(t.flags.callers)), formatDuration(t.flags.budget), t.flags.seed)
+	}
+	stand, err := scenario.Open(ctx, []string{"verify"}, knobs, t.watch.setUp)
+	if err != nil {
+		return benchTrouble(err)
+	}
+	t.about = stand.Redis()
+	defer func() {
+		t.watch.clear()
+		if ctx.Err() != nil && !t.c.json {
+			t.c.say("removing the keys under %s:* (another Ctrl-C would leave them there)", t.about["prefix"])
+		}
+		err = cleaned(err, stand.Close(), t.about["prefix"])
+	}()
+	return t.trouble(t.search(ctx, stand))
+}
+
+// tailShare is of the budget, for the tail of a check.
+const tailShare = 0.05
+
+// search has the settings searched in what set-up has left of the budget.
+func (t *tuning) search(ctx context.Context, stand *scenario.Stand) error {
+	left := t.flags.budget - time.Since(t.began)
+	budget := left - time.Duration(tailShare*float64(t.flags.budget))
+	if err := t.flags.aim.Check(budget); err != nil {
+		return usageError("setting up took %s of the budget: %w", formatDuration(time.Since(t.began).Round(100*time.Millisecond)), err).
+			hint("give it a longer --budget, or fewer --tokens and --entries")
+	}
+	lab := &lab{tuning: t, stand: stand, open: map[scenario.Settings]*scenario.Candidate{}}
+	var err error
+	t.outcome, err = tune.Search(ctx, tune.Task{
+		Dials: stand.Dials(), Aim: t.flags.aim, Starts: stand.Starts(), Budget: budget,
+		AllowWeaker: t.flags.guarantee == guaranteeBounded, Measure: lab.measure,
+	})
+	if t.outcome == nil {
+		return err
+	}
+	t.settings = stand.SettingsAt(t.outcome.Best)
+	if err == nil {
+		t.tail, err = lab.measureTail(ctx)
+	}
+	if t.outcome.Proof != nil {
+		err = errors.Join(err, t.keep(ctx))
+	}
+	return err
+}
+
+// trouble words what ended a search.
+func (t *tuning) trouble(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, tune.ErrWrong):
+		return refused("WRONG ANSWERS: %w: a token that is revoked was accepted, or a good one was refused", err).
+			hint("do not trust this Redis or this build before that is understood")
+	case errors.Is(err, bench.ErrInterrupted), errors.Is(err, context.Canceled):
+		return cannotTell("interrupted after %s of %s: what was found so far is not proven",
+			formatDuration(time.Since(t.began).Round(100*time.Millisecond)), formatDuration(t.flags.budget))
+	case errors.Is(err, bench.ErrShare):
+		return refused("%w", err).hint("with the defaults alone this rate does not fit into --max-share: lower --rate, or allow more")
+	}
+	return benchTrouble(err)
+}
+
+// answer prints what was found, and judges it.
+func (t *tuning) answer(err error) error {
+	if t.outcome == nil || errors.Is(err, tune.ErrWrong) { // of which no figure counts
+		return err
+	}
+	printed := t.print
+	if t.c.json {
+		printed = t.printJSON
+	}
+	if e := printed(); e != nil || err != nil {
+		return cmp.Or(err, e)
+	}
+	if t.file != nil && !t.c.json {
+		t.c.say("the proof as a page: rescind bench report %s --html %s", shellWord(t.flags.out), shellWord(t.flags.out+".html"))
+	}
+	if !t.outcome.Kept() {
+		return refused("nothing keeps %s: the best came to %s", t.flags.aim, t.nearest()).
+			hint("what was found comes nearest; a lower --rate or a larger --aim may be kept, or --guarantee bounded, with a mirror")
+	}
+	return nil
+}
+
+// command repeats it.
+func (t *tuning) command() string {
+	return strings.Replace(t.c.repeatable(&t.flags.benchFlags), "rescind bench run", "rescind bench tune", 1)
+}

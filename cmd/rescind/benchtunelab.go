@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"github.com/rescindhq/rescind/bench"
+	"github.com/rescindhq/rescind/bench/scenario"
+	"github.com/rescindhq/rescind/bench/tune"
+)
+
+// lab measures points on the stand's Redis.
+type lab struct {
+	*tuning
+	stand *scenario.Stand
+	// open are those of the last round, of which the next has the best again.
+	open map[scenario.Settings]*scenario.Candidate
+}
+
+// measure is a tune.Measure.
+func (l *lab) measure(ctx context.Context, r tune.Round) (*bench.Results, error) {
+	l.show(r.What)
+	contenders, err := l.contenders(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	plan := l.flags.plan(contenders)
+	plan.Rate, plan.Warmup, plan.Slice, plan.Duration = r.Rate, r.Warmup, r.Slice, time.Duration(r.Slices)*r.Slice
+	plan.Progress = func(bench.Progress) { l.show(r.What) }
+	results := &bench.Results{Header: bench.Header{Baseline: r.Names[0], Open: r.Rate > 0, Seed: l.flags.seed}}
+	notes, err := bench.Run(ctx, plan, func(s bench.Slice) error {
+		results.Slices = append(results.Slices, s)
+		return nil
+	})
+	results.End = bench.End{Complete: err == nil, Notes: notes}
+	if errors.Is(err, bench.ErrShare) {
+		return nil, tooMuch(r, err)
+	}
+	if wrongs(notes) { // while it warmed up, too
+		return nil, tune.ErrWrong
+	}
+	return results, err
+}
+
+func wrongs(notes []string) bool {
+	for _, note := range notes {
+		if strings.HasPrefix(note, "WRONG ANSWERS") {
+			return true
+		}
+	}
+	return false
+}
+
+// tooMuch says which of a round does not fit into the share of Redis.
+func tooMuch(r tune.Round, err error) error {
+	for _, name := range r.Names {
+		if strings.Contains(err.Error(), ": "+name+" at ") {
+			return &tune.TooMuch{Name: name, Err: err}
+		}
+	}
+	return err
+}
+
+// contenders opens what a round needs, and closes what it does not.
+func (l *lab) contenders(ctx context.Context, r tune.Round) ([]bench.Contender, error) {
+	wanted := map[scenario.Settings]*scenario.Candidate{}
+	var contenders []bench.Contender
+	for i, p := range r.Points {
+		c, err := l.candidate(ctx, r.Names[i], l.stand.SettingsAt(p))
+		if err != nil {
+			return nil, err
+		}
+		wanted[l.stand.SettingsAt(p)] = c
+		contender := c.Verify()
+		contender.Name = r.Names[i]
+		contenders = append(contenders, contender)
+	}
+	for of, c := range l.open {
+		if wanted[of] == nil {
+			if err := c.Close(); err != nil {
+				return nil, fmt.Errorf("closing what was measured: %w", err)
+			}
+			delete(l.open, of)
+		}
+	}
+	return contenders, nil
+}
+
+func (l *lab) candidate(ctx context.Context, name string, of scenario.Settings) (*scenario.Candidate, error) {
+	if c := l.open[of]; c != nil {
+		return c, nil
+	}
+	c, err := l.stand.Candidate(ctx, name, of)
+	if err == nil {
+		l.open[of] = c
+	}
+	return c, err
+}
+
+// show says what is being tried, and how much of the budget is left.
+func (l *lab) show(what string) {
+	share := min(float64(time.Since(l.began))/float64(l.flags.budget), 1)
+	left := max(l.flags.budget-time.Since(l.began), 0)
+	l.watch.show(share, fmt.Sprintf("%.0f %%  %s left  trying %s", 100*share, left.Round(time.Second), what))
+}
+
+// tail is how long healthy checks took, at a load that their Redis can bear.
+type tail struct {
+	latency *hdrhistogram.Histogram
+	rate    float64
+	need    time.Duration // what a check needs
+}
+
+// healthyLoad is the share of the highest throughput at which nothing waits long.
+const healthyLoad = 0.5
+
+// measureTail measures checks alone with the answer's settings, for what is left
+// of the budget.
+func (l *lab) measureTail(ctx context.Context) (*tail, error) {
+	rate := l.flags.aim.Rate
+	if rate == 0 {
+		rate = l.outcome.Rate
+	}
+	if rate == 0 || l.settings.Mirror {
+		rate = healthyLoad * l.outcome.Throughput
+	}
+	lasts := max(l.flags.budget-time.Since(l.began), time.Duration(tailShare*float64(l.flags.budget))).Truncate(time.Millisecond)
+	if rate*lasts.Seconds() < 1 {
+		return nil, nil
+	}
+	l.show("how long a check takes")
+	c, err := l.candidate(ctx, "check", l.settings)
+	if err != nil {
+		return nil, err
+	}
+	checks := c.Checks()
+	checks.Name = "check"
+	plan := l.flags.plan([]bench.Contender{checks})
+	plan.Rate, plan.Duration = rate, lasts
+	plan.Progress = func(bench.Progress) { l.show("how long a check takes") }
+	results := &bench.Results{}
+	_, err = bench.Run(ctx, plan, func(s bench.Slice) error { results.Slices = append(results.Slices, s); return nil })
+	if err != nil && !errors.Is(err, bench.ErrShare) {
+		return nil, err
+	}
+	for _, s := range results.Summarize() {
+		return &tail{s.Latency, s.Rate, tune.Deadline(s.Latency)}, nil
+	}
+	return nil, nil
+}
+
+// keep writes the proof to the file of --out, as of any run.
+func (t *tuning) keep(ctx context.Context) error {
+	if t.file == nil {
+		return nil
+	}
+	overhead, err := bench.MeasureOverhead(context.WithoutCancel(ctx))
+	if err != nil {
+		return err
+	}
+	proof := t.outcome.Proof
+	header := proof.Results.Header
+	header.Time, header.Command, header.Overhead = time.Now().UTC().Truncate(time.Millisecond), t.command(), overhead
+	header.Environment = bench.CurrentEnvironment()
+	header.Environment.Redis = t.about
+	header.Settings = t.c.shaping(&t.flags.benchFlags, true)
+	defaults := t.outcome.Defaults
+	header.Scenarios = []bench.Description{{Name: "defaults", Means: "A token is verified with default settings.", Guarantee: t.promise(defaults)}}
+	if changes := t.outcome.Dials.Changes(defaults, proof.Rival); changes != "" {
+		header.Scenarios = append(header.Scenarios,
+			bench.Description{Name: proof.Name, Means: "A token is verified with " + changes + ".", Guarantee: t.promise(proof.Rival)})
+	}
+	writer, err := bench.NewWriter(t.file, header)
+	if err != nil {
+		return cannotTell("--out: %w", err)
+	}
+	for _, s := range proof.Results.Slices {
+		if err := writer.Slice(s); err != nil {
+			return cannotTell("--out: %w", err)
+		}
+	}
+	if err := writer.End(proof.Results.End); err != nil {
+		return cannotTell("--out: %w", err)
+	}
+	return nil
+}

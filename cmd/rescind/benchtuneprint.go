@@ -1,0 +1,270 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/rescindhq/rescind/bench"
+	"github.com/rescindhq/rescind/bench/tune"
+)
+
+// print answers: what was found, what to paste, what that is worth, and last of
+// all what it rests on.
+func (t *tuning) print() error {
+	var b strings.Builder
+	for _, part := range []string{t.found(), t.paste(), t.worth(), t.evidence()} {
+		if part != "" {
+			b.WriteString(part + "\n")
+		}
+	}
+	fmt.Fprintf(&b, "Again: %s\n", t.command())
+	_, err := t.c.stdout.Write([]byte(b.String()))
+	return err
+}
+
+// found is the answer in a few lines.
+func (t *tuning) found() string {
+	o := t.outcome
+	changes := o.Dials.Changes(o.Defaults, o.Best)
+	var b strings.Builder
+	switch {
+	case !o.Complete && changes == "":
+		b.WriteString("UNFINISHED: nothing better than the defaults was found so far.\n")
+	case !o.Complete:
+		fmt.Fprintf(&b, "UNFINISHED: the best so far is %s; there was no proof.\n", changes)
+	case changes == "":
+		b.WriteString("The defaults are right here: nothing that was tried is clearly better.\n")
+	default:
+		fmt.Fprintf(&b, "Found: %s, %s.\n", changes, t.gain())
+	}
+	if need := t.needs(); need != "" {
+		fmt.Fprintf(&b, "Checks need more time here than by default: check-timeout %s.\n", need)
+	}
+	if o.Complete && o.Proof.FellBack {
+		fmt.Fprintf(&b, "(%s looked better, but the proof could not show it, so the defaults stay.)\n",
+			o.Dials.Changes(o.Defaults, o.Proof.Rival))
+	}
+	b.WriteString(t.aimed())
+	if costs := o.Dials.Costs(o.Best); costs != nil {
+		fmt.Fprintf(&b, "THIS COSTS A GUARANTEE: %s.\n", strings.Join(costs, "; "))
+	} else {
+		b.WriteString("Guarantee: strict, as with the defaults; no setting here weakens it.\n")
+	}
+	return b.String()
+}
+
+// gain is what the proof says of the answer.
+func (t *tuning) gain() string {
+	p := t.outcome.Proof
+	switch p.By {
+	case tune.ByCPU:
+		return "with " + ratioText(p.CPU) + " times the CPU time by operation"
+	case tune.ByKeeping:
+		return fmt.Sprintf("with %s times the %s of the defaults", ratioText(p.Main), p.Stands.Metric)
+	}
+	return fmt.Sprintf("with %s times the throughput of the defaults", ratioText(
+		bench.Interval{Center: 1 / p.Main.Center, Low: 1 / p.Main.High, High: 1 / p.Main.Low}))
+}
+
+// aimed says whether an aim is kept.
+func (t *tuning) aimed() string {
+	o := t.outcome
+	if len(o.Aim.Limits) == 0 || o.Proof == nil {
+		return ""
+	}
+	at := ""
+	if o.Aim.Rate == 0 && o.Rate > 0 {
+		at = fmt.Sprintf(" up to %s/s (with the defaults up to %s/s)", grouped(int64(o.Rate)), grouped(int64(o.DefaultsRate)))
+	}
+	if o.Kept() {
+		return fmt.Sprintf("Kept: %s%s: %s.\n", o.Aim, at, t.nearest())
+	}
+	return fmt.Sprintf("NOT KEPT: nothing keeps %s; the best came to %s.\n", o.Aim, t.nearest())
+}
+
+// nearest is how near the answer comes to the aim.
+func (t *tuning) nearest() string {
+	s := t.outcome.Standing()
+	text := fmt.Sprintf("%s %s", s.Metric, seconds(s.Figure))
+	if s.Failures > 0.0005 {
+		text += fmt.Sprintf(", with %.2g %% of the operations failed or never begun", 100*s.Failures)
+	}
+	return text
+}
+
+// paste is what to paste.
+func (t *tuning) paste() string {
+	var b strings.Builder
+	if len(t.changes()) == 0 {
+		return "Nothing to change. " + sentence(t.deadline())
+	}
+	b.WriteString("For the file that rescind serve --config names:\n\n" + indent(t.config()))
+	if lines := t.goOptions(); lines != nil {
+		b.WriteString("\nor in Go:\n\n" + indent(strings.Join(lines, "\n")+"\n"))
+	}
+	return b.String() + "\n" + sentence(t.deadline())
+}
+
+func indent(text string) string {
+	return "    " + strings.ReplaceAll(strings.TrimSuffix(text, "\n"), "\n", "\n    ") + "\n"
+}
+
+func sentence(text string) string {
+	if text == "" {
+		return ""
+	}
+	return text + "\n"
+}
+
+// deadline says what a check needs, and what less would do.
+func (t *tuning) deadline() string {
+	if t.tail == nil || t.tail.need == 0 {
+		return ""
+	}
+	l := t.tail.latency
+	measured := fmt.Sprintf("of %s checks at %s/s the slowest took %s, p99.9 was %s", grouped(l.TotalCount()), grouped(int64(t.tail.rate)),
+		rounded(time.Duration(l.Max())), rounded(time.Duration(l.ValueAtPercentile(99.9))))
+	need, usual := formatDuration(t.tail.need), formatDuration(defaultCheckTimeout)
+	switch {
+	case t.tail.need > defaultCheckTimeout:
+		return fmt.Sprintf("check-timeout: %s, since %s: the default of %s could answer 503 to healthy requests.", need, measured, usual)
+	case t.tail.need < defaultCheckTimeout:
+		return fmt.Sprintf("check-timeout: %s, the default, is enough: %s.\n%s would do as well: 503 sooner where Redis hangs, and more of them where it is slow.",
+			usual, measured, need)
+	}
+	return fmt.Sprintf("check-timeout: %s, the default, is right: %s.", usual, measured)
+}
+
+// needs is the time of a check that has to be longer than by default; "": none.
+func (t *tuning) needs() string {
+	if t.tail == nil || t.tail.need <= defaultCheckTimeout {
+		return ""
+	}
+	return formatDuration(t.tail.need)
+}
+
+// worth is the proof, and what else there was to choose.
+func (t *tuning) worth() string {
+	o := t.outcome
+	var b strings.Builder
+	if p := o.Proof; p != nil && !equal(p.Rival, o.Defaults) {
+		name := map[bool]string{true: "the answer", false: "what came nearest"}[equal(p.Rival, o.Best)]
+		fmt.Fprintf(&b, "Proof: %s (%s) against the defaults, %s in turns:\n       %s\n", name, o.Dials.Changes(o.Defaults, p.Rival),
+			counted(int64(p.Pairs), "slice"), t.figures(p.Comparison))
+	}
+	if n := o.Next; n != nil && o.Complete {
+		fmt.Fprintf(&b, "Next best: %s instead: %s\n", n.Name, t.figures(n.Comparison))
+	}
+	for _, w := range o.Weaker {
+		fmt.Fprintf(&b, "Not taken: %s: %s\n       WOULD COST THE GUARANTEE: %s;\n       --guarantee bounded takes it where it is better\n",
+			w.Name, t.figures(w.Comparison), strings.Join(w.Costs, "; "))
+	}
+	return b.String()
+}
+
+func equal(a, b tune.Point) bool { return fmt.Sprint(a) == fmt.Sprint(b) }
+
+// figures are a comparison in one line.
+func (t *tuning) figures(c tune.Comparison) string {
+	parts := []string{t.mainName(c) + " × " + ratioText(c.Main)}
+	if !math.IsNaN(c.CPU.Center) {
+		parts = append(parts, "CPU × "+ratioText(c.CPU))
+	}
+	if len(t.outcome.Aim.Limits) > 0 {
+		kept := map[bool]string{true: "keeps the aim", false: "does not keep the aim"}[c.Stands.Kept]
+		parts = append(parts, kept+" ("+string(c.Stands.Metric)+" "+seconds(c.Stands.Figure)+")")
+	}
+	return strings.Join(append(parts, string(c.Verdict)), ", ")
+}
+
+func (t *tuning) mainName(c tune.Comparison) string {
+	if len(t.outcome.Aim.Limits) == 0 {
+		return "time"
+	}
+	return string(c.Stands.Metric)
+}
+
+// evidence is every trial.
+func (t *tuning) evidence() string {
+	o := t.outcome
+	if len(o.Trials) == 0 {
+		return ""
+	}
+	rows := [][]string{{"tried", "beside", "slices", "time", "cpu", "verdict"}}
+	if len(o.Aim.Limits) > 0 {
+		rows[0][3] = "latency"
+	}
+	for _, trial := range o.Trials {
+		beside := o.Dials.Changes(o.Defaults, trial.Against)
+		if beside == "" {
+			beside = "the defaults"
+		}
+		rows = append(rows, []string{trial.Name, beside, fmt.Sprint(trial.Pairs), ratioText(trial.Main), ratioText(trial.CPU), trialVerdict(trial)})
+	}
+	var b strings.Builder
+	b.WriteString("What was tried, in turns with the best so far: ratios to it by operation, less is better\n")
+	b.WriteString(columnsOf(rows))
+	if len(o.Untried) > 0 {
+		var names []string
+		for _, i := range o.Untried {
+			names = append(names, o.Dials[i].Name)
+		}
+		fmt.Fprintf(&b, "not tried, for want of time: %s; a longer --budget has it\n", strings.Join(names, ", "))
+	}
+	return b.String()
+}
+
+func trialVerdict(t tune.Trial) string {
+	switch {
+	case t.LeftOut != "":
+		return "left out: " + t.LeftOut
+	case t.Taken && t.Verdict == tune.Better:
+		return "better: taken"
+	case t.Taken:
+		return "no difference: taken back"
+	case t.Verdict == tune.Better && t.By == tune.ByCPU, t.Verdict == tune.Worse && t.By == tune.ByCPU:
+		return string(t.Verdict) + " by cpu"
+	}
+	return string(t.Verdict)
+}
+
+// ratioText is a ratio with its interval.
+func ratioText(i bench.Interval) string {
+	switch {
+	case math.IsNaN(i.Center) || math.IsInf(i.Center, 0):
+		return "-"
+	case math.IsNaN(i.Low):
+		return fmt.Sprintf("%.2f (?)", i.Center)
+	}
+	return fmt.Sprintf("%.2f (%.2f–%.2f)", i.Center, i.Low, i.High)
+}
+
+// seconds writes a latency.
+func seconds(s float64) string {
+	if math.IsNaN(s) {
+		return "-"
+	}
+	return rounded(time.Duration(s * float64(time.Second)))
+}
+
+// columnsOf aligns cells; the last column is as wide as it is.
+func columnsOf(rows [][]string) string {
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	var b strings.Builder
+	for _, row := range rows {
+		line := ""
+		for i, cell := range row {
+			line += cell + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+2)
+		}
+		b.WriteString(strings.TrimRight(line, " ") + "\n")
+	}
+	return b.String()
+}
