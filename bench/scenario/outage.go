@@ -117,7 +117,7 @@ func (s *Stand) openLab(ctx context.Context, executable, name string, grace time
 		URL: servers.URL(), Prefix: defaultPrefix, Partitions: k.Redis.Partitions, SkewMargin: k.Redis.SkewMargin,
 		CheckTimeout: k.Outage.CheckTimeout,
 	}
-	redis, err := openRedis(ctx, k, s.progress)
+	redis, err := openRedis(ctx, k)
 	if err != nil {
 		return nil, err
 	}
