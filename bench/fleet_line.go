@@ -135,7 +135,7 @@ func (f *Fleet) at(mirrors int) FleetEstimate {
 	if e.Share.Center > roomyShare {
 		// What one does without any mirror, each of several does too.
 		room := max(roomyShare-max(f.Share.Base, 0), 0.1)
-		e.Servers = max(2, int(math.Ceil(n*f.Share.Each/room)))
+		e.Servers = max(2, int(math.Ceil(min(n*f.Share.Each/room, n))))
 		return e
 	}
 	e.Doubtful = e.Share.High > roomyShare

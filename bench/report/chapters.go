@@ -6,7 +6,7 @@ func (r run) chapters(id string) []chapter {
 	groups := r.groups()
 	all := []chapter{
 		{
-			ID: id + "-ratios", Heading: "Ratios to " + r.Header.Baseline,
+			ID: id + "-ratios", Heading: "Ratios to " + r.over(),
 			Text: "Contenders take turns in short slices, and each slice is compared to the baseline's beside it: what else the machine did happened to both. " +
 				"A dot is the median over the pairs, the line its 95 % interval. An interval that holds 1 shows no difference; where there are fewer than six pairs there is no interval.",
 			Keys: r.ratioKeys(), Charts: r.ratioChart(id + "-ratios"), Table: r.ratioRows(),

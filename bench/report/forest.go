@@ -73,12 +73,12 @@ func (r run) ratioDrawing(id string, s size, all []estimate) drawing {
 	}
 	places := rows(all, p.top, row, gap)
 	p.bottom = places[len(all)-1] + 14
-	p.drawing = newDrawing(id, s.class, s.width, p.bottom+46, "Ratios to "+r.Header.Baseline, text)
+	p.drawing = newDrawing(id, s.class, s.width, p.bottom+46, "Ratios to "+r.over(), text)
 	p.x = x.axis(p.left, p.right)
-	p.xAxis("ratio to "+shorten(r.Header.Baseline, 24)+", log scale", p.x.ticks(40, significant))
+	p.xAxis("ratio to "+shorten(r.over(), 24)+", log scale", p.x.ticks(40, significant))
 	one := p.x.at(1)
 	p.line("one", one, p.top, one, p.bottom)
-	less := "← less than " + shorten(r.Header.Baseline, 16)
+	less := "← less than " + shorten(r.over(), 16)
 	if textWidth(less, fontSize) > one-p.left {
 		less = "← less"
 	}

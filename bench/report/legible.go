@@ -41,7 +41,7 @@ func legibleHeader(h bench.Header) bench.Header {
 	h.Command, h.Baseline = printable(h.Command), printable(h.Baseline)
 	h.Settings = legibleTexts(h.Settings)
 	h.Scenarios = each(h.Scenarios, func(d bench.Description) bench.Description {
-		return bench.Description{Name: printable(d.Name), Means: printable(d.Means), Guarantee: printable(d.Guarantee)}
+		return bench.Description{Name: printable(d.Name), Means: printable(d.Means), Guarantee: printable(d.Guarantee), Baseline: printable(d.Baseline)}
 	})
 	e := &h.Environment
 	for _, text := range []*string{&e.CPU, &e.OS, &e.Arch, &e.Go, &e.Rescind} {

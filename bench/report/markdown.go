@@ -56,10 +56,10 @@ func (r run) markdownTable(b *strings.Builder) {
 	heading := append(names, "at", "p50", "p99", "rate")
 	if len(r.ratios) > 0 {
 		for _, m := range r.measures() {
-			heading = append(heading, m.name+" ÷ "+r.Header.Baseline)
+			heading = append(heading, m.name+" ÷ "+r.over())
 		}
 		for _, process := range r.compared() {
-			heading = append(heading, "CPU ("+process+") ÷ "+r.Header.Baseline)
+			heading = append(heading, "CPU ("+process+") ÷ "+r.over())
 		}
 	}
 	markdownRow(b, heading)
@@ -112,7 +112,7 @@ func (r run) markdownRatios(s bench.Summary) []string {
 	cells := make([]string, len(r.measures())+len(processes))
 	for i := range cells {
 		cells[i] = unknown
-		if s.Contender == r.Header.Baseline {
+		if r.isBaseline(s.Contender) {
 			cells[i] = "1"
 		}
 	}

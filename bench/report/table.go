@@ -32,6 +32,7 @@ func (r run) table(b *strings.Builder) {
 	r.ratioTable(b)
 	r.outcomeTable(b)
 	r.gaugeTable(b)
+	r.fleetTable(b)
 	r.stageTable(b)
 	r.meaningList(b)
 	r.noteList(b)
@@ -94,7 +95,7 @@ func (r run) ratioTable(b *strings.Builder) {
 	if len(r.ratios) == 0 {
 		return
 	}
-	fmt.Fprintf(b, "\nRatio to %s: median of %s (95 %% interval); below 1 is less than %[1]s\n", r.Header.Baseline, r.pairs())
+	fmt.Fprintf(b, "\nRatio to %s: median of %s (95 %% interval); below 1 is less than %[1]s\n", r.over(), r.pairs())
 	g := grid{names: 1}
 	cells := []string{"contender", "at"}
 	for _, m := range r.measures() {

@@ -1,0 +1,79 @@
+package bench
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+)
+
+// Notes says in words what does not count, and what more mirrors would cost.
+func (f Fleet) Notes() []string {
+	var notes []string
+	most := 0.0
+	for _, p := range f.Points {
+		most = max(most, p.Reads)
+	}
+	for _, p := range f.Points {
+		name := fmt.Sprintf("%s with %d mirror%s", FleetScenario, p.Mirrors, plural(int64(p.Mirrors)))
+		switch {
+		case p.Behind:
+			notes = append(notes, fmt.Sprintf("%s: each read the log %.3g times a second, and others did %.3g times: "+
+				"they could not keep up, so that nothing of it counts", name, p.Reads, most))
+		case p.Full:
+			notes = append(notes, fmt.Sprintf("%s: %.0f %% of this machine's cores were used: "+
+				"how stale the mirrors were is the machine's doing, and does not count", name, 100*p.Busy))
+		}
+	}
+	if f.Why != "" {
+		return append(notes, "no model of the fleet: "+f.Why)
+	}
+	notes = append(notes, f.line())
+	for _, e := range f.Estimates {
+		notes = append(notes, f.say(e))
+	}
+	return notes
+}
+
+// line says what was found.
+func (f Fleet) line() string {
+	note := "a model of the fleet"
+	if f.Revocations > 0 {
+		note += fmt.Sprintf(", for %.3g revocations a second", f.Revocations)
+	}
+	note += fmt.Sprintf(": Redis uses %.3g %% of a core, and %.3g %% for each mirror", 100*f.Share.Base, 100*f.Share.Each)
+	if finite(f.Share.Residual) {
+		return note + fmt.Sprintf("; what was measured is off that line by %.2g %% of itself", 100*f.Share.Residual)
+	}
+	return note + "; two points are always on a line, so how far off it may be is not known"
+}
+
+// say says what a number of mirrors would cost.
+func (f Fleet) say(e FleetEstimate) string {
+	note := fmt.Sprintf("%s mirrors would use %.3g of a core of Redis", thousands(e.Mirrors), e.Share.Center)
+	if finite(e.Share.Low) && finite(e.Share.High) {
+		note += fmt.Sprintf(" (%.3g to %.3g)", max(e.Share.Low, 0), e.Share.High)
+	}
+	switch {
+	case e.Servers > 1:
+		note += fmt.Sprintf(", which does not fit on one Redis (over %.1f of a core): it takes %s of them, "+
+			"or a relay that reads once for many", roomyShare, thousands(e.Servers))
+	case e.Doubtful:
+		note += fmt.Sprintf(", which may not fit on one Redis: from %.1f of a core on, others wait", roomyShare)
+	}
+	if finite(e.Connections.Center) {
+		note += fmt.Sprintf("; %s connections", thousands(int(math.Round(e.Connections.Center))))
+	}
+	if e.Refused {
+		note += fmt.Sprintf(", more than its maxclients (%s)", thousands(int(f.MaxClients)))
+	}
+	return note
+}
+
+// thousands writes a number with its thousands apart: 100,000.
+func thousands(n int) string {
+	digits := strconv.Itoa(n)
+	for at := len(digits) - 3; at > 0 && n > 0; at -= 3 {
+		digits = digits[:at] + "," + digits[at:]
+	}
+	return digits
+}
