@@ -40,8 +40,8 @@ type Description struct {
 	Means string `json:"means"` // one sentence
 	// Guarantee says when a revocation that was acknowledged is denied, so that
 	// like is compared with like: its first word, before a colon, is strict,
-	// bounded, best effort or none. Empty where nothing is checked, and in files
-	// from before there were any.
+	// bounded, best effort or none. Empty where nothing is checked or a server is
+	// asked that nobody knows, and in files from before there were any.
 	Guarantee string `json:"guarantee,omitempty"`
 	// Baseline is the contender that its ratios are over; empty: the Header's.
 	Baseline string `json:"baseline,omitempty"`

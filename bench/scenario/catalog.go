@@ -51,6 +51,7 @@ func catalog() []kind {
 		verifyKind(),
 		verifyFirstKind(),
 		revokeKind(),
+		revokeBarrierKind(),
 		propagationKind(),
 		stormKind(),
 		outageKind(),

@@ -9,10 +9,11 @@ import (
 
 func checkMirrorKind() kind {
 	return kind{
-		name:  "check-mirror",
-		means: "A fresh mirror of the denylist is asked instead of Redis, by a service that verifies tokens by other means.",
-		needs: []string{needRedis},
-		open:  openCheckMirror,
+		name:      "check-mirror",
+		means:     "A fresh mirror of the denylist is asked instead of Redis, by a service that verifies tokens by other means.",
+		guarantee: bounded,
+		needs:     []string{needRedis},
+		open:      openCheckMirror,
 	}
 }
 

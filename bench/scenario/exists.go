@@ -8,10 +8,11 @@ import (
 
 func existsKind() kind {
 	return kind{
-		name:  "exists",
-		means: "Redis is asked with go-redis whether the key of a jti exists, and nothing else: the floor under every look-up there.",
-		needs: []string{needRedis},
-		open:  openExists,
+		name:      "exists",
+		means:     "Redis is asked with go-redis whether the key of a jti exists, and nothing else: the floor under every look-up there.",
+		guarantee: strict,
+		needs:     []string{needRedis},
+		open:      openExists,
 	}
 }
 

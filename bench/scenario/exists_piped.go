@@ -10,10 +10,11 @@ import (
 
 func existsPipedKind() kind {
 	return kind{
-		name:  "exists-piped",
-		means: "As exists, by go-redis' auto-pipelining: what a service can have without us where many ask at the same time.",
-		needs: []string{needRedis},
-		open:  openExistsPiped,
+		name:      "exists-piped",
+		means:     "As exists, by go-redis' auto-pipelining: what a service can have without us where many ask at the same time.",
+		guarantee: strict,
+		needs:     []string{needRedis},
+		open:      openExistsPiped,
 	}
 }
 

@@ -10,9 +10,10 @@ import (
 
 func memoryKind() kind {
 	return kind{
-		name:  "memory",
-		means: "A token that was never seen before is verified with the same denylist in this process: the embedded store's ceiling.",
-		open:  openMemory,
+		name:      "memory",
+		means:     "A token that was never seen before is verified with the same denylist in this process: the embedded store's ceiling.",
+		guarantee: alone,
+		open:      openMemory,
 	}
 }
 

@@ -13,10 +13,11 @@ import (
 
 func naiveKind() kind {
 	return kind{
-		name:  "naive",
-		means: "What people write today: golang-jwt reads the token into a struct, then go-redis asks EXISTS for its jti.",
-		needs: []string{needRedis},
-		open:  openNaive,
+		name:      "naive",
+		means:     "What people write today: golang-jwt reads the token into a struct, then go-redis asks EXISTS for its jti.",
+		guarantee: strict,
+		needs:     []string{needRedis},
+		open:      openNaive,
 	}
 }
 

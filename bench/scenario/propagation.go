@@ -12,10 +12,11 @@ import (
 
 func propagationKind() kind {
 	return kind{
-		name:  "propagation",
-		means: "A token is revoked here, until the mirror of another process denies it: how long a server accepts what another has ended.",
-		needs: []string{needRedis},
-		open:  openPropagation,
+		name:      "propagation",
+		means:     "A token is revoked here, until the mirror of another process denies it: how long a server accepts what another has ended.",
+		guarantee: bounded,
+		needs:     []string{needRedis},
+		open:      openPropagation,
 	}
 }
 
@@ -89,8 +90,8 @@ func (p *propagation) propagate(ctx context.Context, w *propagated) error {
 	if err != nil {
 		return classify(err)
 	}
-	if len(receipt.Results) != 1 || receipt.Results[0].Outcome != denylist.Recorded {
-		return wrong("a new entry was not recorded")
+	if err := judgeReceipt(receipt, id); err != nil {
+		return err
 	}
 	select {
 	case at := <-denied:

@@ -21,7 +21,7 @@ func (k *Knobs) checkShare(kinds []kind, rivals bool) error {
 	}
 	for _, kind := range kinds {
 		if len(kind.needs) > 0 && !slices.Contains(kind.needs, needRedis) {
-			return badKnob("at most %.3g %% of a core of Redis, and %s: nobody can tell which Redis is asked there, and what it uses", 100*k.MaxShare, kind.name)
+			return badKnob("at most %.3g %% of a core of Redis, and %s: which asks another one than the Redis that is named", 100*k.MaxShare, kind.name)
 		}
 		rivals = rivals || len(kind.needs) > 0
 	}

@@ -83,7 +83,7 @@ func TestMaxShareIsRefused(t *testing.T) {
 		"too small":     {[]string{"verify"}, func(k *Knobs) { k.MaxShare = 0.001 }, "want a share"},
 		"over a core":   {[]string{"verify"}, func(k *Knobs) { k.MaxShare = 1.5 }, "want a share"},
 		"no Redis":      {[]string{"signature", "memory"}, func(k *Knobs) { k.MaxShare = 0.5 }, "asks none"},
-		"another Redis": {[]string{"verify", "http-verify"}, func(k *Knobs) { k.MaxShare, k.URLs = 0.5, []string{"http://127.0.0.1:1/"} }, "nobody can tell which Redis"},
+		"another Redis": {[]string{"verify", "http-verify"}, func(k *Knobs) { k.MaxShare, k.URLs = 0.5, []string{"http://127.0.0.1:1/"} }, "asks another one"},
 		"no INFO": {[]string{"verify"}, func(k *Knobs) {
 			k.MaxShare, k.Redis.InsecureSkipInspection = 0.5, true
 			k.Redis.URL = blind.URL()

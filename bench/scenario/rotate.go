@@ -14,10 +14,11 @@ import (
 
 func rotateKind() kind {
 	return kind{
-		name:  "rotate",
-		means: "A refresh token is exchanged for the next pair, again and again: what it costs that each buys one successor only.",
-		needs: []string{needRedis},
-		open:  openRotate,
+		name:      "rotate",
+		means:     "A refresh token is exchanged for the next pair, again and again: what it costs that each buys one successor only.",
+		guarantee: spent,
+		needs:     []string{needRedis},
+		open:      openRotate,
 	}
 }
 

@@ -9,10 +9,11 @@ import (
 
 func verifyKind() kind {
 	return kind{
-		name:  "verify",
-		means: "A token is verified strictly, with default settings: a fresh answer from Redis for every request, and the signature checked once.",
-		needs: []string{needRedis},
-		open:  openVerify,
+		name:      "verify",
+		means:     "A token is verified strictly, with default settings: a fresh answer from Redis for every request, and the signature checked once.",
+		guarantee: strict,
+		needs:     []string{needRedis},
+		open:      openVerify,
 	}
 }
 

@@ -24,10 +24,11 @@ const (
 
 func verifyCachedKind() kind {
 	return kind{
-		name:  "verify-cached",
-		means: "A token that was seen before is verified beside a fresh mirror of the denylist: what most requests of an API are.",
-		needs: []string{needRedis},
-		open:  openVerifyCached,
+		name:      "verify-cached",
+		means:     "A token that was seen before is verified beside a fresh mirror of the denylist: what most requests of an API are.",
+		guarantee: bounded,
+		needs:     []string{needRedis},
+		open:      openVerifyCached,
 	}
 }
 

@@ -8,10 +8,11 @@ import (
 
 func verifyFirstKind() kind {
 	return kind{
-		name:  "verify-first",
-		means: "A token that was never seen before is verified strictly: signature, claims, and a fresh answer from Redis.",
-		needs: []string{needRedis},
-		open:  openVerifyFirst,
+		name:      "verify-first",
+		means:     "A token that was never seen before is verified strictly: signature, claims, and a fresh answer from Redis.",
+		guarantee: strict,
+		needs:     []string{needRedis},
+		open:      openVerifyFirst,
 	}
 }
 

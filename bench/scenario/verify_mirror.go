@@ -8,10 +8,11 @@ import (
 
 func verifyMirrorKind() kind {
 	return kind{
-		name:  "verify-mirror",
-		means: "A token that was never seen before is verified beside a fresh mirror of the denylist: signature and claims, and no round trip.",
-		needs: []string{needRedis},
-		open:  openVerifyMirror,
+		name:      "verify-mirror",
+		means:     "A token that was never seen before is verified beside a fresh mirror of the denylist: signature and claims, and no round trip.",
+		guarantee: bounded,
+		needs:     []string{needRedis},
+		open:      openVerifyMirror,
 	}
 }
 
