@@ -142,7 +142,7 @@ func (m *Mirror) glancePrepared(p *Prepared) Glance {
 	if p.issuer == nil {
 		return Glance{}
 	}
-	g := Glance{mirror: m, stripe: uint8(p.stripe % counterStripes)}
+	g := Glance{mirror: m, stripe: uint8(p.stripe())}
 	if m.pending.empty() && m.own.size.Load() == 0 {
 		g.view = m.view.Load()
 		if g.view != nil && len(g.view.former) == 0 && g.view.table.lacks(p) {

@@ -60,6 +60,7 @@ func (s *mirrorShard) change(t *mirrorTable, scope Scope, key slotKey, place uin
 	s.write(a, slot, scope, h, now)
 	if !found {
 		a.setKey(slot, key)
+		t.addedAt(place).Add(1)
 		s.used.Add(1)
 	}
 	t.entries.Add(count(h) - count(have))

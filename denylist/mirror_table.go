@@ -4,7 +4,6 @@ import (
 	"errors"
 	"iter"
 	"math"
-	"math/bits"
 	"reflect"
 	"sync/atomic"
 	"time"
@@ -64,7 +63,10 @@ func (h mirrorHit) denies(login, now int64) bool {
 // one that was.
 type mirrorTable struct {
 	scopes atomic.Uint32                             // the scopeSet of what was ever put: there is nothing of others
+	born   uint64                                    // random: no other table's state is this one's
 	arrays [mirrorShards]atomic.Pointer[mirrorArray] // of the shards: apart from what writers write
+
+	added [addedCounters]atomic.Uint64 // keys that there were not before
 
 	max     int64 // bytes; 0: no limit
 	now     func() time.Time
@@ -78,7 +80,7 @@ type mirrorTable struct {
 // limit. Its clock stands for Redis's: it may be late, never early, since what
 // has expired by it is forgotten.
 func newMirrorTable(maxBytes int64, now func() time.Time) *mirrorTable {
-	t := &mirrorTable{max: maxBytes, now: now}
+	t := &mirrorTable{max: maxBytes, now: now, born: randomWord()}
 	for i := range t.shards {
 		t.shards[i].array = &t.arrays[i]
 		t.shards[i].phase = float64(i) / mirrorShards
@@ -105,33 +107,6 @@ func (t *mirrorTable) look(k mirrorKey) mirrorHit {
 		return mirrorHit{}
 	}
 	return a.hit(slot)
-}
-
-// lacks reports whether look would find nothing in any of the scopes: the path
-// of every check that allows. The first word of each search is on its way from
-// memory before any is compared: they are waited for together.
-func (t *mirrorTable) lacks(p *Prepared) bool {
-	var searches [ScopeIssuer]search
-	n := 0
-	for left := t.scopes.Load(); left != 0; left &= left - 1 {
-		at := p.spot(Scope(bits.TrailingZeros32(left)))
-		place := at.place.Load()
-		a := t.array(place)
-		if a == nil {
-			continue
-		}
-		s := &searches[n%len(searches)]
-		s.array, s.word = a, at.word.Load()
-		s.line = a.line(place)
-		s.first = atomic.LoadUint64(&a.words[s.line*lineWords])
-		n++
-	}
-	for i := range searches[:n] {
-		if !searches[i].ends() {
-			return false
-		}
-	}
-	return true
 }
 
 // noteScope notes that there may be something of a scope, before there is.

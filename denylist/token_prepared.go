@@ -16,7 +16,7 @@ type Prepared struct {
 	// What a mirror's check reads: 64 bytes.
 	issuer *issuerDigests // nil: no token that any store takes
 	spots  [ScopeIssuer - 1]spot
-	stripe uint64 // which counter counts its checks
+	state  atomic.Uint64 // see lacked; its last bits say which counter counts the checks
 
 	token   Token
 	digests [ScopeIssuer - 1][rawDigestLen / 8]atomic.Uint64
@@ -80,8 +80,22 @@ func (p *Prepared) Set(t Token, like *Prepared) {
 
 func (p *Prepared) set(t *Token, issuer *issuerDigests) {
 	p.token, p.issuer = *t, issuer
-	p.stripe = stripeOf(t.ID)
+	p.state.Store(stripeOf(t.ID) % counterStripes)
 }
+
+// lacked reports whether the table that found nothing of the token last is in
+// the state that it had then.
+func (p *Prepared) lacked(state uint64) bool {
+	return p.state.Load()/counterStripes == state%(1<<64/counterStripes)
+}
+
+// setLacked notes a state in which a table has nothing of the token.
+func (p *Prepared) setLacked(state uint64) {
+	p.state.Store(state*counterStripes + p.stripe())
+}
+
+// stripe is which counter counts the token's checks.
+func (p *Prepared) stripe() uint64 { return p.state.Load() % counterStripes }
 
 // stripeOf spreads ids over counterStripes by their last character: evenly, if
 // that is a hexadecimal digit, as in a UUID.
