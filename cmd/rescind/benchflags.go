@@ -48,6 +48,8 @@ type benchFlags struct {
 	tokenFile string
 	serverCPU []string
 
+	fleetFlags
+
 	baseline, out string
 }
 
@@ -74,6 +76,7 @@ func declareBench(fs *pflag.FlagSet) *benchFlags {
 	fs.StringArrayVar(&f.urls, "url", nil, "")
 	fs.StringVar(&f.tokenFile, "token-file", "", "")
 	fs.StringArrayVar(&f.serverCPU, "server-cpu", nil, "")
+	f.fleetFlags.declare(fs)
 	fs.StringVar(&f.baseline, "baseline", "", "")
 	fs.StringVar(&f.out, "out", "", "")
 	return f
@@ -86,6 +89,9 @@ func (f *benchFlags) settle(scenarios []string) error {
 	}
 	if f.out == "-" {
 		return usageError("--out -: want the name of a file").hint("--json writes the result to standard output")
+	}
+	if !f.set.Changed("concurrency") {
+		f.concurrency = usualConcurrency(scenarios)
 	}
 	if !f.set.Changed("seed") {
 		f.seed = uint64(rand.Uint32()) // short enough to be typed again
@@ -100,7 +106,7 @@ func (f *benchFlags) settle(scenarios []string) error {
 
 // contenders is how many take turns.
 func (f *benchFlags) contenders(scenarios []string) int {
-	return len(scenarios) + max(0, len(f.urls)-1) // each URL is one
+	return len(scenarios) + max(0, len(f.urls)-1) + f.fleetFlags.contenders(scenarios) // each URL is one, and each size
 }
 
 // checkURLs refuses URLs that cannot be asked, or that say too much.
@@ -162,6 +168,7 @@ func (c *call) knobs(ctx context.Context, f *benchFlags) (scenario.Knobs, error)
 	k := scenario.Knobs{
 		Seed: f.seed, Algorithms: f.algorithms, Tokens: f.tokens, Zipf: f.zipf, Revoked: f.revoked,
 		Entries: f.entries, Lifetime: f.lifetime, Delay: f.delay,
+		Sizes: f.sizes, Revocations: f.revocations,
 		URLs: f.urls, KeysDir: c.keys, Issuer: c.issuer, Audience: c.audience, ServerCPU: f.serverCPU,
 		Concurrent: slices.Max(append(f.concurrency, 1)), Runs: f.length(c.args),
 	}

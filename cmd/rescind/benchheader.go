@@ -21,6 +21,9 @@ func (m *measurement) header(ctx context.Context, stand *scenario.Stand) (bench.
 		return bench.Header{}, err
 	}
 	described := stand.Descriptions()
+	if m.flags.baseline != "" {
+		described = withoutOwn(described)
+	}
 	baseline, err := m.flags.baselineOf(described)
 	if err != nil {
 		return bench.Header{}, err
@@ -57,6 +60,8 @@ func (f *benchFlags) baselineOf(described []bench.Description) (string, error) {
 		return "", nil
 	case slices.Contains(names, "naive"):
 		return "naive", nil
+	case ownBaseline(described) != "":
+		return ownBaseline(described), nil
 	}
 	return names[0], nil
 }

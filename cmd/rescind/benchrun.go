@@ -54,6 +54,7 @@ type measurement struct {
 	watch  *watch
 	sink   sink
 	writer *bench.Writer // to sink
+	fleet  bench.Results // of a fleet alone
 }
 
 // run sets the scenarios up, measures them and removes what was set up. What
@@ -85,14 +86,14 @@ func (m *measurement) run(ctx context.Context) (err error) {
 	if err := errors.Join(err, m.sink.broken); err != nil {
 		return err
 	}
-	m.writer = writer
+	m.writer, m.fleet.Header = writer, header
 	plan := m.flags.plan(stand.Contenders())
 	plan.Progress = m.watch.progress
 	notes, err := bench.Run(ctx, plan, m.keep)
 	if err == nil && slices.Contains(m.c.args, "verify") {
 		err = m.stages(ctx, stand)
 	}
-	return m.end(notes, err)
+	return m.end(append(notes, m.fleetNotes()...), err)
 }
 
 // cleaned adds to an error of the run that its keys could not be removed.
@@ -119,6 +120,7 @@ func (m *measurement) announce() {
 }
 
 func (m *measurement) keep(s bench.Slice) error {
+	m.keepFleet(s)
 	return errors.Join(m.writer.Slice(s), m.sink.broken)
 }
 
