@@ -27,7 +27,7 @@ func (r *Results) Gauges() []Gauge {
 func gauges(of Series, turns []Slice) []Gauge {
 	var all []Gauge
 	place := make(map[string]int)
-	for _, s := range look(turns) {
+	for _, s := range byTime(turns) {
 		for name, v := range s.Gauges {
 			i, known := place[name]
 			if !known {

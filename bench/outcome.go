@@ -86,16 +86,20 @@ type sight struct {
 	worst time.Duration
 }
 
-// look sorts the slices of a series by time.
+// byTime sorts slices by when they began.
+func byTime(turns []Slice) []Slice {
+	return slices.SortedStableFunc(slices.Values(turns), func(a, b Slice) int { return cmp.Compare(a.At, b.At) })
+}
+
+// look looks at the slices of a series, by time.
 func look(turns []Slice) []sight {
 	all := make([]sight, len(turns))
-	for i, t := range turns {
+	for i, t := range byTime(turns) {
 		all[i] = sight{Slice: t, ends: t.At + t.Wall}
 		if t.Latency != nil && t.Latency.TotalCount() > 0 {
 			all[i].worst = time.Duration(t.Latency.Max())
 		}
 	}
-	slices.SortStableFunc(all, func(a, b sight) int { return cmp.Compare(a.At, b.At) })
 	return all
 }
 

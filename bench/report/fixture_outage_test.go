@@ -141,7 +141,7 @@ func storm(t *testing.T) *bench.Results {
 	m := newMaker(t)
 	w := workloads()
 	quick := workload{"verify-mirror", "A verification whose denylist is a copy in the process.", 900, 800, 0}
-	r := m.results(false, 20, []int{8, 64}, w[1], quick)
+	r := m.results(false, 8, []int{8, 64}, w[1], quick)
 	for i := range r.Header.Scenarios {
 		r.Header.Scenarios[i].Guarantee = []string{strict, boundedBy}[i]
 	}
@@ -156,9 +156,9 @@ func storm(t *testing.T) *bench.Results {
 		}
 	}
 	for i := range 4 {
-		s := r.Slices[10+20*i]
+		s := r.Slices[4+8*i]
 		r.End.Events = append(r.End.Events, bench.Event{
-			Contender: s.Contender, Concurrency: s.Concurrency, Name: "storm", From: s.At, Until: s.At + 2*time.Second,
+			Contender: s.Contender, Concurrency: s.Concurrency, Name: "storm", From: s.At, Until: s.At + 800*time.Millisecond,
 		})
 	}
 	return r
@@ -194,9 +194,9 @@ func crowd(t *testing.T) *bench.Results {
 	}
 	soon := faults()[:3]
 	for i := range soon {
-		soon[i].From, soon[i].Until = soon[i].From/8, soon[i].Until/8
+		soon[i].From, soon[i].Until = soon[i].From/20, soon[i].Until/20
 	}
-	return newMaker(t).outage(crowd, soon, 30)
+	return newMaker(t).outage(crowd, soon, 12)
 }
 
 // strange has events that are of nobody, at no time, or on top of each other,

@@ -40,9 +40,20 @@ func (r run) guarantee(contender string) string {
 	return unknown
 }
 
-// otherGuarantee says whether a ratio compares what is not alike.
+// heldAgainst is the baseline of a contender's ratios; false where it has none.
+func (r run) heldAgainst(contender string) (string, bool) {
+	for _, ratio := range r.ratios {
+		if ratio.Contender == contender {
+			return ratio.Baseline, true
+		}
+	}
+	return "", false
+}
+
+// otherGuarantee says whether a contender's ratios compare what is not alike.
 func (r run) otherGuarantee(contender string) bool {
-	return r.guarantees() && r.guarantee(contender) != r.guarantee(r.Header.Baseline)
+	baseline, ok := r.heldAgainst(contender)
+	return ok && r.guarantees() && r.guarantee(contender) != r.guarantee(baseline)
 }
 
 // guaranteeMark is the name of a contender's guarantee, with a word where it is
@@ -56,8 +67,9 @@ func (r run) guaranteeMark(contender string) string {
 
 // otherHeading stands above ratios between what is not alike.
 func (r run) otherHeading(contender string) string {
+	baseline, _ := r.heldAgainst(contender)
 	return "other guarantee: " + r.guarantee(contender) + " (" +
-		shorten(r.Header.Baseline, guaranteeLength) + ": " + r.guarantee(r.Header.Baseline) + ")"
+		shorten(baseline, guaranteeLength) + ": " + r.guarantee(baseline) + ")"
 }
 
 // beginsOther says whether the ratio at i is the first of those with a guarantee
@@ -82,18 +94,23 @@ func (r run) likeFirst() {
 	if !r.guarantees() {
 		return
 	}
+	ranks := make(map[string]int)
+	for _, ratio := range r.ratios {
+		ranks[ratio.Contender] = r.rank(ratio.Contender)
+	}
 	slices.SortStableFunc(r.ratios, func(a, b bench.Ratio) int {
 		return cmp.Or(
-			cmp.Compare(r.rank(a.Contender), r.rank(b.Contender)),
+			cmp.Compare(ranks[a.Contender], ranks[b.Contender]),
 			cmp.Compare(r.guarantee(a.Contender), r.guarantee(b.Contender)))
 	})
 }
 
-// rank is the place of a contender's guarantee among all: the baseline's first,
+// rank is the place of a contender's guarantee among all: its baseline's first,
 // then from the strictest on, and at last where nothing is checked.
 func (r run) rank(contender string) int {
 	name := r.guarantee(contender)
-	known := []string{r.guarantee(r.Header.Baseline), "strict", "bounded", "best effort", "none"}
+	baseline, _ := r.heldAgainst(contender)
+	known := []string{r.guarantee(baseline), "strict", "bounded", "best effort", "none"}
 	switch i := slices.Index(known, name); {
 	case i >= 0:
 		return i

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"io"
 	"strings"
 	"testing"
 
@@ -73,18 +74,25 @@ func TestGuaranteesFromTheStrictestOn(t *testing.T) {
 	assert.Equal(t, []string{"verify", "check-miss", "signature"}, order(), "as they were")
 }
 
+// Where contenders have baselines of their own, each is held against its own.
+func TestGuaranteesOfOwnBaselines(t *testing.T) {
+	t.Parallel()
+	results := promised(t, strict, boundedBy, strict, boundedBy)
+	results.Header.Scenarios[3].Baseline = "verify"
+	r := newRun(results)
+	assert.False(t, r.otherGuarantee("signature"), "over verify")
+	assert.False(t, r.otherGuarantee("check-miss"), "over naive")
+	assert.False(t, r.otherGuarantee("naive"), "over nothing")
+}
+
 // A file of an older version has none, and says nothing of it.
 func TestFilesWithoutGuarantees(t *testing.T) {
 	t.Parallel()
 	var b bytes.Buffer
-	for _, form := range []func(*bytes.Buffer) error{
-		func(b *bytes.Buffer) error { return Table(b, closed(t)) },
-		func(b *bytes.Buffer) error { return Markdown(b, closed(t)) },
-		func(b *bytes.Buffer) error { return Markdown(b, closed(t), broken(t)) },
-		func(b *bytes.Buffer) error { return HTML(b, closed(t)) },
-		func(b *bytes.Buffer) error { return JSON(b, closed(t)) },
-	} {
-		require.NoError(t, form(&b))
+	old := odd(t)["one pair"]
+	for _, form := range []func(io.Writer, ...*bench.Results) error{Table, Markdown, HTML, JSON} {
+		require.NoError(t, form(&b, old))
+		require.NoError(t, form(&b, old, old))
 	}
 	assert.NotContains(t, b.String(), "uarantee")
 }

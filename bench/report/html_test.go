@@ -139,9 +139,11 @@ func TestHTMLIDsAreUnique(t *testing.T) {
 // Five minutes of half-second slices, with everything that a page can show.
 func TestHTMLStaysSmall(t *testing.T) {
 	t.Parallel()
-	long := newMaker(t).results(false, 38, []int{1, 4, 16, 64}, workloads()...)
-	assert.Less(t, len(pageOf(t, long)), 500_000)
+	wide := newMaker(t).results(false, 38, []int{1, 4, 16, 64}, workloads()...)
+	assert.Less(t, len(pageOf(t, wide)), 500_000)
 	assert.Less(t, len(pageOf(t, alone(t))), 100_000)
+	assert.Less(t, len(pageOf(t, long(t))), 150_000)
+	assert.Less(t, len(pageOf(t, crowd(t))), 1_500_000)
 }
 
 func TestHTMLSaysWhatWentWrong(t *testing.T) {

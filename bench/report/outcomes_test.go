@@ -77,7 +77,7 @@ func sumOf(beats []beat, fate int) (sum float64) {
 func TestBeatsOfShortTurns(t *testing.T) {
 	t.Parallel()
 	r := newRun(storm(t))
-	assert.Len(t, unbroken(r.beats(r.summaries[0].Series, r.fates())), 20)
+	assert.Len(t, unbroken(r.beats(r.summaries[0].Series, r.fates())), 8)
 	assert.Empty(t, unbroken(nil))
 }
 
@@ -216,9 +216,6 @@ func TestTablesOfManyEvents(t *testing.T) {
 	b.Reset()
 	require.NoError(t, Markdown(&b, many))
 	assert.Contains(t, b.String(), "These are 60 of 1000: ")
-	assert.Less(t, len(pageOf(t, many)), 150_000)
-	assert.Less(t, len(pageOf(t, crowd(t))), 2_000_000)
-
 	b.Reset()
 	require.NoError(t, JSON(&b, many))
 	var d Document
@@ -259,7 +256,7 @@ func TestGaugeChapter(t *testing.T) {
 	r := newRun(storm(t))
 	assert.Len(t, r.gaugeCharts("x"), 3)
 	one := storm(t)
-	one.Slices = one.Slices[:40]
+	one.Slices = one.Slices[:16]
 	assert.Empty(t, newRun(one).gaugeCharts("x"))
 	assert.Contains(t, pageOf(t, one), "<h3>Gauges</h3>")
 	assert.Contains(t, pageOf(t, strange(t)), "These are 60 of 206: the first.")
