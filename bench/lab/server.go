@@ -40,6 +40,7 @@ type Server struct {
 	addr    string
 	command []string // that starts it
 	process *exec.Cmd
+	ended   chan struct{} // closed when the process has
 }
 
 // Start runs an executable as a server that keeps nothing on disk, and waits
@@ -145,9 +146,15 @@ func (s *Server) run(ctx context.Context, more ...string) error {
 	s.process = exec.Command(s.command[0], args...) // #nosec G204 -- the caller's own program
 	s.process.Dir = s.dir
 	s.process.SysProcAttr = owned()
+	s.ended = make(chan struct{})
 	if err := s.process.Start(); err != nil {
+		close(s.ended)
 		return fmt.Errorf("lab: %w", err)
 	}
+	go func(process *exec.Cmd, ended chan struct{}) {
+		_ = process.Wait() // whatever it says: it was killed, or its log tells more
+		close(ended)
+	}(s.process, s.ended)
 	if err := s.ready(ctx); err != nil {
 		log, _ := os.ReadFile(s.logfile())
 		s.Kill()
@@ -163,6 +170,13 @@ func (s *Server) logfile() string { return filepath.Join(s.dir, "log") }
 func (s *Server) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
+	go func(ended chan struct{}) {
+		select {
+		case <-ended:
+			cancel()
+		case <-ctx.Done():
+		}
+	}(s.ended)
 	return Poll(ctx, func() error {
 		var d net.Dialer
 		conn, err := d.DialContext(ctx, s.network, s.addr)
@@ -189,11 +203,11 @@ func (s *Server) ready(ctx context.Context) error {
 // Kill ends the server at once (SIGKILL), be it hung: what it had in memory
 // alone is lost.
 func (s *Server) Kill() {
-	if s.process == nil || s.process.Process == nil || s.process.ProcessState != nil {
+	if s.process == nil || s.process.Process == nil {
 		return
 	}
-	_ = s.process.Process.Kill()
-	_ = s.process.Wait() // which says that it was killed
+	_ = s.process.Process.Kill() // it may have ended
+	<-s.ended
 }
 
 // Restart kills the server if it runs and starts it again at the same address,
