@@ -36,11 +36,12 @@ const (
 // through it, and what they say about more mirrors than there were.
 //
 // A mirror reads the log after each wait for a change, which lasts a quarter of
-// max-staleness at most: four reads a second while nothing happens, and with r
-// revocations a second, at random, r/(1−exp(−r/4)), 10.9 for ten. Over the wakes
-// that it is allowed, 16 a second, it rests, and does not read more. Each read
-// costs Redis the same, so its CPU time is a line over the number of mirrors, as
-// is what it sends. How steep it is depends on how often something is revoked:
+// max-staleness at most: four reads a second while nothing happens. Each change
+// ends the wait, so that with r of them a second it reads up to r + 4 times, and
+// at least as often as the greater of both: ten times for ten. Over the wakes that
+// it is allowed, 16 a second, it rests, and reads no more often than that. Each
+// read costs Redis the same, so its CPU time is a line over the number of mirrors,
+// as is what it sends. How steep it is depends on how often something is revoked:
 // all of this holds for the rate that was measured.
 type Fleet struct {
 	Revocations float64 // a second; 0: not known

@@ -69,7 +69,7 @@ func fleetPoint(p bench.FleetPoint) []string {
 
 func fleetEstimate(e bench.FleetEstimate) []string {
 	const none = ""
-	return []string{strconv.Itoa(e.Mirrors), fleetInterval(e.Share, share), amount(e.Connections.Center), bytesPerSecond(e.Bytes.Center), none,
+	return []string{strconv.Itoa(e.Mirrors), fleetInterval(e.Share, cores), amount(e.Connections.Center), bytesPerSecond(e.Bytes.Center), none,
 		nanoseconds(e.P50.Center * 1e9), nanoseconds(e.P99.Center * 1e9), none, none, none}
 }
 
@@ -79,6 +79,14 @@ func fleetInterval(in bench.Interval, text func(float64) string) string {
 		return text(in.Center)
 	}
 	return fmt.Sprintf("%s ±%s", text(in.Center), text((in.High-in.Low)/2))
+}
+
+// cores is how much a process uses.
+func cores(v float64) string {
+	if math.Abs(v) < 1 {
+		return share(v)
+	}
+	return significant(v) + " cores"
 }
 
 // amount is a number of things.

@@ -40,7 +40,7 @@ func TestFleetTable(t *testing.T) {
 		"One Redis and its mirrors, at 10 revocations a second",
 		"100 10.2 % 104 100 kB/s 11.0/s - - - 0.00100 100 %",
 		"and by these lines",
-		"1000 100 % ±", "1004 1.00 MB/s",
+		"1000 1.00 cores ±", "1004 1.00 MB/s",
 		"(*): does not count",
 		"fleet with 100 mirrors: 100 % of this machine's cores were used",
 		"100,000 mirrors would use 100 of a core of Redis",

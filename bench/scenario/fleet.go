@@ -69,10 +69,8 @@ func openFleet(ctx context.Context, s *Stand) ([]bench.Contender, error) {
 		<-ended
 		return f.shrink(0)
 	})
-	// A gap between revocations that is twenty times as long as usual comes once
-	// in half a billion.
 	c := one(bench.FleetScenario, f, s.redis.meter...)
-	c[0].Limit = time.Duration(20 / s.knobs.Revocations * float64(time.Second))
+	c[0].Limit = 5*time.Second + 2*f.writer.period // which no two revocations are apart
 	return c, nil
 }
 

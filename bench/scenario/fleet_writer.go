@@ -10,12 +10,13 @@ import (
 	"github.com/rescindhq/rescind/denylist"
 )
 
-// fleetWriter revokes token after token, at random instants, as users do who log
-// out: an open loop, which waits for no mirror.
+// fleetWriter revokes token after token, one at a random instant of each period:
+// an open loop, which waits for no mirror. Were they independent of each other,
+// chance would decide how many each number of mirrors has to read.
 type fleetWriter struct {
 	fleet   *fleet
 	store   *denylist.Redis
-	gap     time.Duration // the mean one
+	period  time.Duration
 	promise time.Duration // how stale a mirror may be
 	random  *rand.Rand
 	ids     freshIDs
@@ -29,8 +30,8 @@ func newFleetWriter(f *fleet, store *denylist.Redis, promise time.Duration) *fle
 	p := f.stand.population
 	return &fleetWriter{
 		fleet: f, store: store, promise: promise,
-		gap:    time.Duration(float64(time.Second) / f.stand.knobs.Revocations),
-		random: rand.New(stream(p.seed, "fleet gaps", 0)),
+		period: time.Duration(float64(time.Second) / f.stand.knobs.Revocations),
+		random: rand.New(stream(p.seed, "fleet instants", 0)),
 		ids:    freshIDs{from: stream(p.seed, "fleet", 0)},
 	}
 }
@@ -54,7 +55,7 @@ func (w *fleetWriter) leave(m *fleetMember) {
 func (w *fleetWriter) run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for due, n := time.Now(), 1; ; n++ {
+	for began, n := time.Now(), int64(1); ; n++ {
 		select {
 		case <-ctx.Done():
 			return
@@ -66,8 +67,8 @@ func (w *fleetWriter) run(ctx context.Context) {
 		if n%forgetEvery == 0 {
 			w.forget()
 		}
-		due = due.Add(time.Duration(w.random.ExpFloat64() * float64(w.gap)))
-		timer.Reset(time.Until(due))
+		at := time.Duration((float64(n) + w.random.Float64()) * float64(w.period))
+		timer.Reset(time.Until(began.Add(at)))
 	}
 }
 
