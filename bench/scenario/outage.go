@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -71,7 +72,7 @@ var _ bench.Staged = (*outage)(nil)
 func openOutage(ctx context.Context, s *Stand) ([]bench.Contender, error) {
 	executable, err := lab.Find(s.knobs.Outage.Server)
 	if err != nil {
-		return nil, fmt.Errorf("%w: outage breaks servers of its own: %w", ErrMissing, err)
+		return nil, fmt.Errorf("%w: %w", ErrServer, err)
 	}
 	if _, err := s.minted(ctx); err != nil {
 		return nil, err
@@ -108,8 +109,11 @@ func (s *Stand) openLab(ctx context.Context, executable, name string, grace time
 	s.progress("starting servers for "+name, 0)
 	watched := slices.ContainsFunc(k.Outage.Faults, func(f Fault) bool { return f.Name == FaultFailedOver })
 	servers, err := lab.Open(ctx, executable, watched)
-	if err != nil {
-		return nil, err
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil, errors.Join(ctx.Err(), err)
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", ErrServer, err)
 	}
 	o := &outage{questions: questions{name: name, population: s.population}, script: k.Outage.Faults, calm: k.Calm, lab: servers}
 	s.closers = append(s.closers, func() error { return servers.Close() })

@@ -26,6 +26,7 @@ var (
 	ErrUnknown = errors.New("scenario: unknown")      // no such scenario
 	ErrMissing = errors.New("scenario: needs more")   // a Redis, a URL or tokens
 	ErrKnob    = errors.New("scenario: knob refused") // a value that makes no sense
+	ErrServer  = errors.New("scenario: no server")    // that could be started for this run alone
 )
 
 // Info describes a scenario.

@@ -51,6 +51,8 @@ type benchFlags struct {
 	fleetFlags
 
 	baseline, out string
+
+	stage stageFlags
 }
 
 func declareBench(fs *pflag.FlagSet) *benchFlags {
@@ -79,6 +81,7 @@ func declareBench(fs *pflag.FlagSet) *benchFlags {
 	f.fleetFlags.declare(fs)
 	fs.StringVar(&f.baseline, "baseline", "", "")
 	fs.StringVar(&f.out, "out", "", "")
+	f.stage.declare(fs, usual)
 	return f
 }
 
@@ -96,6 +99,9 @@ func (f *benchFlags) settle(scenarios []string) error {
 	if !f.set.Changed("seed") {
 		f.seed = uint64(rand.Uint32()) // short enough to be typed again
 	}
+	if err := f.settleStage(scenarios); err != nil {
+		return err
+	}
 	plan, err := f.plan(make([]bench.Contender, f.contenders(scenarios))).Complete()
 	if err != nil {
 		return benchTrouble(err)
@@ -106,7 +112,7 @@ func (f *benchFlags) settle(scenarios []string) error {
 
 // contenders is how many take turns.
 func (f *benchFlags) contenders(scenarios []string) int {
-	return len(scenarios) + max(0, len(f.urls)-1) + f.fleetFlags.contenders(scenarios) // each URL is one, and each size
+	return len(scenarios) + max(0, len(f.urls)-1) + f.fleetFlags.contenders(scenarios) + moreContenders(scenarios) // each URL is one, and each size
 }
 
 // checkURLs refuses URLs that cannot be asked, or that say too much.
@@ -171,6 +177,8 @@ func (c *call) knobs(ctx context.Context, f *benchFlags) (scenario.Knobs, error)
 		Sizes: f.sizes, Revocations: f.revocations,
 		URLs: f.urls, KeysDir: c.keys, Issuer: c.issuer, Audience: c.audience, ServerCPU: f.serverCPU,
 		Concurrent: slices.Max(append(f.concurrency, 1)), Runs: f.length(c.args),
+		Outage: scenario.OutageKnobs{Faults: f.stage.faults, Server: f.stage.server, CheckTimeout: c.checkTimeout},
+		Calm:   f.stage.calm, Storm: f.stage.storm,
 	}
 	err := c.checkSigner(f)
 	if err != nil {

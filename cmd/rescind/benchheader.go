@@ -56,7 +56,7 @@ func (f *benchFlags) baselineOf(described []bench.Description) (string, error) {
 		return "", usageError("--baseline %q takes no part", f.baseline).hint("want one of: %s", strings.Join(names, ", "))
 	case f.baseline != "":
 		return f.baseline, nil
-	case len(names) < 2:
+	case len(names) < 2, strings.HasPrefix(names[0], "outage/"): // which are not held against each other
 		return "", nil
 	case slices.Contains(names, "naive"):
 		return "naive", nil
@@ -93,7 +93,7 @@ func (c *call) repeatable(f *benchFlags) string {
 	add := func(name, value string) { words = append(words, "--"+name, value) }
 	f.set.VisitAll(func(flag *pflag.Flag) {
 		switch name, value := flag.Name, flagValue(flag); {
-		case slices.Contains(unrepeated, name), isSetting(name) && !c.set(name), !isSetting(name) && !flag.Changed:
+		case slices.Contains(unrepeated, name), isSetting(name) && !c.set(name), name == "redis" && c.redis == "", !isSetting(name) && !flag.Changed:
 		case name == "redis":
 			add(name, c.shownRedis())
 		case name == "url":
@@ -136,7 +136,7 @@ func (c *call) shaping(f *benchFlags, redis bool) map[string]string {
 	settings := map[string]string{}
 	f.set.VisitAll(func(flag *pflag.Flag) {
 		switch name, value := flag.Name, flagValue(flag); {
-		case slices.Contains(unrepeated, name), isSetting(name) && !slices.Contains(used, name), value == "":
+		case slices.Contains(unrepeated, name), isSetting(name) && !slices.Contains(used, name), value == "", name == "redis-server", strange(name, c.args):
 		case name == "redis":
 			settings[name] = c.shownRedis()
 		case name == "url":

@@ -26,6 +26,9 @@ func benchRun(fs *pflag.FlagSet) action {
 		if err := f.settle(c.args); err != nil {
 			return err
 		}
+		if err := c.settleServers(f); err != nil {
+			return err
+		}
 		m := &measurement{c: c, flags: f, watch: c.newWatch()}
 		if err := m.openSink(); err != nil {
 			return err
@@ -93,7 +96,8 @@ func (m *measurement) run(ctx context.Context) (err error) {
 	if err == nil && slices.Contains(m.c.args, "verify") {
 		err = m.stages(ctx, stand)
 	}
-	return m.end(append(notes, m.fleetNotes()...), err)
+	notes = append(append(notes, m.fleetNotes()...), stand.Notes()...)
+	return m.end(bench.End{Notes: notes, Events: stand.Events()}, err)
 }
 
 // cleaned adds to an error of the run that its keys could not be removed.
@@ -140,8 +144,8 @@ func (m *measurement) stages(ctx context.Context, stand *scenario.Stand) error {
 }
 
 // end writes how the run ended, and words an interruption.
-func (m *measurement) end(notes []string, err error) error {
-	end := bench.End{Complete: err == nil, Notes: notes}
+func (m *measurement) end(end bench.End, err error) error {
+	end.Complete = err == nil
 	switch {
 	case errors.Is(err, bench.ErrInterrupted), errors.Is(err, context.Canceled):
 		err = cannotTell("interrupted after %s of %s", // of which nothing was told yet in the first moments
