@@ -11,13 +11,14 @@ type byToken struct {
 	population *population
 	among      []uint32 // the tokens that are asked about
 	workers    perWorker[*cursor]
-	// prepare returns what one worker does with the token of that number.
-	prepare func() func(ctx context.Context, n uint32) error
+	// prepare returns what one worker of several does with the token of that
+	// number.
+	prepare func(workers int) func(ctx context.Context, n uint32) error
 }
 
 // newByToken asks about some tokens of a population.
 func newByToken(p *population, among []uint32, do func(ctx context.Context, n uint32) error) *byToken {
-	return &byToken{population: p, among: among, prepare: func() func(context.Context, uint32) error { return do }}
+	return &byToken{population: p, among: among, prepare: func(int) func(context.Context, uint32) error { return do }}
 }
 
 // Operation implements bench.Scenario.
@@ -28,6 +29,6 @@ func (b *byToken) Operation(worker, workers int) (bench.Operation, error) {
 	if err != nil {
 		return nil, err
 	}
-	do := b.prepare()
+	do := b.prepare(workers)
 	return func(ctx context.Context) error { return do(ctx, at.next()) }, nil
 }

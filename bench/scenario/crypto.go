@@ -43,7 +43,7 @@ func openCrypto(ctx context.Context, s *Stand) ([]bench.Contender, error) {
 			return nil, err
 		}
 	}
-	b := &byToken{population: p, among: p.everyone(), prepare: func() func(context.Context, uint32) error {
+	b := &byToken{population: p, among: p.everyone(), prepare: func(int) func(context.Context, uint32) error {
 		room := newCheckRoom(p.keys)
 		return func(_ context.Context, n uint32) error {
 			if t := &all[n]; !room.valid(t) {
