@@ -36,9 +36,17 @@ func ParseLimit(text string) (bench.Limit, error) {
 	return limit, nil
 }
 
-// Check refuses aims that make no sense, or that say nothing within a budget
-// (ErrTask): before anything is set up. [Search] does the same.
+// Check refuses aims that make no sense, as Search does, or that say nothing
+// within a budget (ErrTask): before anything is set up.
 func (a Aim) Check(budget time.Duration) error {
+	if a.Rate > 0 && a.Rate*budget.Seconds() < leastOperations {
+		return fmt.Errorf("%w: %.3g operations a second say nothing within %v: want a rate of %.0f, or a longer budget",
+			ErrTask, a.Rate, budget, math.Ceil(leastOperations/budget.Seconds()))
+	}
+	return a.check()
+}
+
+func (a Aim) check() error {
 	for i, limit := range a.Limits {
 		switch {
 		case limit.IsChange || limit.Absolute <= 0 || !slices.Contains(latencies(), limit.Metric):
@@ -52,11 +60,6 @@ func (a Aim) Check(budget time.Duration) error {
 		return fmt.Errorf("%w: a rate of %v", ErrTask, a.Rate)
 	case a.Rate > 0 && len(a.Limits) == 0:
 		return fmt.Errorf("%w: a rate without an aim: name a latency to keep at it, such as p99=2ms", ErrTask)
-	case budget < MinBudget:
-		return fmt.Errorf("%w: a budget of %v: want %v or more", ErrTask, budget, MinBudget)
-	case a.Rate > 0 && a.Rate*budget.Seconds() < leastOperations:
-		return fmt.Errorf("%w: %.3g operations a second say nothing within %v: want a rate of %.0f, or a longer budget",
-			ErrTask, a.Rate, budget, math.Ceil(leastOperations/budget.Seconds()))
 	}
 	return nil
 }

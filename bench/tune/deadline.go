@@ -9,7 +9,7 @@ import (
 // What a deadline leaves for answers that are slower than those that were
 // measured: a minute is no month.
 const (
-	overTail    = 5    // times the 99.9th percentile
+	overTail    = 3    // times the 99.9th percentile
 	overSlowest = 1.25 // times the slowest
 	// leastDeadline is for what a calm minute does not show: a Redis that forks,
 	// or waits for its disk.

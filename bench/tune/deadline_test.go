@@ -18,10 +18,11 @@ func TestDeadline(t *testing.T) {
 	assert.Zero(t, tune.Deadline(hdrhistogram.New(1, 1000, 2)))
 	for latency, want := range map[time.Duration]time.Duration{
 		50 * time.Microsecond:   10 * time.Millisecond,
-		3 * time.Millisecond:    20 * time.Millisecond,
-		10 * time.Millisecond:   100 * time.Millisecond,
-		100 * time.Millisecond:  time.Second,
-		1500 * time.Millisecond: 10 * time.Second,
+		5 * time.Millisecond:    20 * time.Millisecond,
+		11 * time.Millisecond:   50 * time.Millisecond,
+		30 * time.Millisecond:   100 * time.Millisecond,
+		100 * time.Millisecond:  500 * time.Millisecond,
+		1500 * time.Millisecond: 5 * time.Second,
 	} {
 		h := hdrhistogram.New(1, int64(time.Minute), 3)
 		require.NoError(t, h.RecordValues(int64(latency), 10_000))

@@ -105,7 +105,7 @@ func (s *search) prove(ctx context.Context) error {
 func (s *search) conclude(p *Proof) {
 	base := s.out.Defaults
 	switch {
-	case !s.best.equal(base) && p.Verdict != Better:
+	case !s.best.equal(base) && (p.Verdict != Better || p.By != ByKeeping && p.decider().Center > little):
 		p.FellBack = true
 		s.best = base
 		s.out.Rate = min(s.out.Rate, s.out.DefaultsRate)
@@ -113,6 +113,9 @@ func (s *search) conclude(p *Proof) {
 		s.best = p.Rival
 	}
 }
+
+// little is what no setting is worth: whoever reads a configuration asks why.
+const little = 0.96
 
 // late is how far the interval of a proof has to be from 1 for what was not
 // found before.

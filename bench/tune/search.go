@@ -26,7 +26,7 @@ type Task struct {
 }
 
 // MinBudget is the least time that says anything.
-const MinBudget = 3 * time.Second
+const MinBudget = time.Second
 
 // Measure has points take turns and returns what each did, under the names of
 // the round. One point alone has one turn, of several slices. A [TooMuch] has a
@@ -106,10 +106,13 @@ func (t *Task) complete() error {
 	if err := t.Dials.check(); err != nil {
 		return err
 	}
-	if err := t.Aim.Check(t.Budget); err != nil {
+	if err := t.Aim.check(); err != nil {
 		return err
 	}
-	if t.Measure == nil {
+	switch {
+	case t.Budget < MinBudget:
+		return fmt.Errorf("%w: a budget of %v: want %v or more", ErrTask, t.Budget, MinBudget)
+	case t.Measure == nil:
 		return fmt.Errorf("%w: nobody measures", ErrTask)
 	}
 	for _, p := range t.Starts {

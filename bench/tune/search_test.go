@@ -356,7 +356,7 @@ func TestSearch_ShortBudget(t *testing.T) {
 	t.Parallel()
 	m := newMachine(1, 0.02, func(p tune.Point) float64 { return 1e-4 * far(p, tune.Point{4}, 0.2) })
 	with := task(m)
-	with.Budget = tune.MinBudget
+	with.Budget = 3 * tune.MinBudget
 	o := search(t, with)
 	assert.Equal(t, 4, o.Best[0], "what matters most comes first")
 	assert.NotEmpty(t, o.Untried)
@@ -369,13 +369,10 @@ func TestSearch_Refused(t *testing.T) {
 		"a dial twice":         func(t *tune.Task) { t.Dials[1].Name = "a" },
 		"no default":           func(t *tune.Task) { t.Dials[1].Default = 5 },
 		"a default that costs": func(t *tune.Task) { t.Dials[5].Default = 1 },
-		"no time":              func(t *tune.Task) { t.Budget = time.Second },
+		"no time":              func(t *tune.Task) { t.Budget = time.Second - 1 },
 		"a rate alone":         func(t *tune.Task) { t.Aim.Rate = 100 },
 		"a negative rate":      func(t *tune.Task) { t.Aim.Rate = -1 },
-		"a rate too low": func(t *tune.Task) {
-			t.Aim = tune.Aim{Limits: []bench.Limit{{Metric: bench.MetricP99, Absolute: 1}}, Rate: 1}
-		},
-		"no number": func(t *tune.Task) { t.Aim.Rate = math.NaN() },
+		"no number":            func(t *tune.Task) { t.Aim.Rate = math.NaN() },
 		"a relative aim": func(t *tune.Task) {
 			t.Aim.Limits = []bench.Limit{{Metric: bench.MetricP99, IsChange: true, Relative: 1}}
 		},
@@ -391,6 +388,14 @@ func TestSearch_Refused(t *testing.T) {
 		_, err := tune.Search(t.Context(), with)
 		assert.ErrorIs(t, err, tune.ErrTask, name)
 	}
+}
+
+// A rate at which hardly anything happens says nothing.
+func TestAim_RateTooLow(t *testing.T) {
+	t.Parallel()
+	aim := tune.Aim{Limits: []bench.Limit{{Metric: bench.MetricP99, Absolute: 1}}, Rate: 10}
+	require.NoError(t, aim.Check(200*time.Second))
+	assert.ErrorIs(t, aim.Check(199*time.Second), tune.ErrTask)
 }
 
 func TestParseLimit(t *testing.T) {

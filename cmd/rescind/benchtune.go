@@ -19,10 +19,13 @@ import (
 // a check may take is one of its answers.
 const tuneSettings = "redis prefix partitions skew-margin insecure-skip-inspection"
 
-// The most that tuning may take, and how long tokens live at least.
+// What tuning may take, and how long tokens live at least.
 const (
+	minBudget    = 3 * time.Second
 	maxBudget    = 10 * time.Hour
 	tuneLifetime = time.Hour
+	// tuneTokens are fewer than a run has: all that is tried sees each first.
+	tuneTokens = 1000
 )
 
 // The guarantees that may be asked for.
@@ -53,7 +56,7 @@ func declareTune(fs *pflag.FlagSet) *tuneFlags {
 	fs.Uint64Var(&f.seed, "seed", 0, "")
 
 	fs.Var(mixValue{&f.algorithms}, "algorithms", "")
-	positive(fs, &f.tokens, "tokens", usual.Tokens)
+	positive(fs, &f.tokens, "tokens", tuneTokens)
 	fs.Float64Var(&f.zipf, "zipf", 0, "")
 	fs.Var(shareValue{&f.revoked}, "revoked", "")
 	fs.IntVar(&f.entries, "entries", usual.Entries, "")
@@ -78,8 +81,8 @@ func (f *tuneFlags) settle() error {
 		}
 		f.aim.Limits = append(f.aim.Limits, limit)
 	}
-	if f.budget > maxBudget {
-		return usageError("--budget %s: at most %s", formatDuration(f.budget), formatDuration(maxBudget))
+	if f.budget < minBudget || f.budget > maxBudget {
+		return usageError("--budget %s: want %s to %s", formatDuration(f.budget), formatDuration(minBudget), formatDuration(maxBudget))
 	}
 	if err := f.aim.Check(f.budget); err != nil {
 		return usageError("%w", err).hint(aimHint)
@@ -130,6 +133,7 @@ type tuning struct {
 	began time.Time
 
 	about    map[string]string // the Redis
+	overhead bench.Overhead
 	outcome  *tune.Outcome     // nil: nothing was searched
 	settings scenario.Settings // of the answer
 	tail     *tail             // nil: not measured
@@ -169,12 +173,15 @@ const tailShare = 0.05
 func (t *tuning) search(ctx context.Context, stand *scenario.Stand) error {
 	left := t.flags.budget - time.Since(t.began)
 	budget := left - time.Duration(tailShare*float64(t.flags.budget))
-	if err := t.flags.aim.Check(budget); err != nil {
-		return usageError("setting up took %s of the budget: %w", formatDuration(time.Since(t.began).Round(100*time.Millisecond)), err).
+	if budget < tune.MinBudget {
+		return usageError("setting up took %s of a budget of %s: too little is left to measure", time.Since(t.began).Round(100*time.Millisecond), formatDuration(t.flags.budget)).
 			hint("give it a longer --budget, or fewer --tokens and --entries")
 	}
-	lab := &lab{tuning: t, stand: stand, open: map[scenario.Settings]*scenario.Candidate{}}
 	var err error
+	if t.overhead, err = bench.MeasureOverhead(ctx); err != nil {
+		return err
+	}
+	lab := &lab{tuning: t, stand: stand, open: map[scenario.Settings]*scenario.Candidate{}}
 	t.outcome, err = tune.Search(ctx, tune.Task{
 		Dials: stand.Dials(), Aim: t.flags.aim, Starts: stand.Starts(), Budget: budget,
 		AllowWeaker: t.flags.guarantee == guaranteeBounded, Measure: lab.measure,
@@ -187,7 +194,7 @@ func (t *tuning) search(ctx context.Context, stand *scenario.Stand) error {
 		t.tail, err = lab.measureTail(ctx)
 	}
 	if t.outcome.Proof != nil {
-		err = errors.Join(err, t.keep(ctx))
+		err = errors.Join(err, t.keep())
 	}
 	return err
 }

@@ -29,7 +29,7 @@ func (t *tuning) changes() []settingChange {
 			all = append(all, settingChange{d.Name, d.Values[o.Best[i]], d.Values[d.Default]})
 		}
 	}
-	if t.tail != nil && t.tail.need > defaultCheckTimeout {
+	if t.needs() {
 		all = append(all, settingChange{"check-timeout", formatDuration(t.tail.need), formatDuration(defaultCheckTimeout)})
 	}
 	return all

@@ -155,17 +155,13 @@ func (l *lab) measureTail(ctx context.Context) (*tail, error) {
 }
 
 // keep writes the proof to the file of --out, as of any run.
-func (t *tuning) keep(ctx context.Context) error {
+func (t *tuning) keep() error {
 	if t.file == nil {
 		return nil
 	}
-	overhead, err := bench.MeasureOverhead(context.WithoutCancel(ctx))
-	if err != nil {
-		return err
-	}
 	proof := t.outcome.Proof
 	header := proof.Results.Header
-	header.Time, header.Command, header.Overhead = time.Now().UTC().Truncate(time.Millisecond), t.command(), overhead
+	header.Time, header.Command, header.Overhead = time.Now().UTC().Truncate(time.Millisecond), t.command(), t.overhead
 	header.Environment = bench.CurrentEnvironment()
 	header.Environment.Redis = t.about
 	header.Settings = t.c.shaping(&t.flags.benchFlags, true)

@@ -40,14 +40,17 @@ func (t *tuning) found() string {
 	default:
 		fmt.Fprintf(&b, "Found: %s, %s.\n", changes, t.gain())
 	}
-	if need := t.needs(); need != "" {
-		fmt.Fprintf(&b, "Checks need more time here than by default: check-timeout %s.\n", need)
+	if t.needs() {
+		fmt.Fprintf(&b, "Checks need more time here than by default: check-timeout %s.\n", formatDuration(t.tail.need))
 	}
 	if o.Complete && o.Proof.FellBack {
 		fmt.Fprintf(&b, "(%s looked better, but the proof could not show it, so the defaults stay.)\n",
 			o.Dials.Changes(o.Defaults, o.Proof.Rival))
 	}
 	b.WriteString(t.aimed())
+	if t.busy() {
+		fmt.Fprintf(&b, "This machine was busy with other things (a worker woke up to %s late): a quiet one finds more.\n", rounded(t.overhead.WakeP99))
+	}
 	if costs := o.Dials.Costs(o.Best); costs != nil {
 		fmt.Fprintf(&b, "THIS COSTS A GUARANTEE: %s.\n", strings.Join(costs, "; "))
 	} else {
@@ -129,6 +132,8 @@ func (t *tuning) deadline() string {
 		rounded(time.Duration(l.Max())), rounded(time.Duration(l.ValueAtPercentile(99.9))))
 	need, usual := formatDuration(t.tail.need), formatDuration(defaultCheckTimeout)
 	switch {
+	case t.tail.need > defaultCheckTimeout && t.busy():
+		return fmt.Sprintf("check-timeout: not judged: %s, but this machine was busy, and a worker of ours woke up to %s late.", measured, rounded(t.overhead.WakeP99))
 	case t.tail.need > defaultCheckTimeout:
 		return fmt.Sprintf("check-timeout: %s, since %s: the default of %s could answer 503 to healthy requests.", need, measured, usual)
 	case t.tail.need < defaultCheckTimeout:
@@ -138,13 +143,16 @@ func (t *tuning) deadline() string {
 	return fmt.Sprintf("check-timeout: %s, the default, is right: %s.", usual, measured)
 }
 
-// needs is the time of a check that has to be longer than by default; "": none.
-func (t *tuning) needs() string {
-	if t.tail == nil || t.tail.need <= defaultCheckTimeout {
-		return ""
-	}
-	return formatDuration(t.tail.need)
+// needs reports whether a check has to have more time than by default. A machine
+// that is busy with other things cannot tell: its own lateness is in all it sees.
+func (t *tuning) needs() bool {
+	return t.tail != nil && t.tail.need > defaultCheckTimeout && !t.busy()
 }
+
+// lateWake is how late a worker may wake on a machine that can tell.
+const lateWake = 5 * time.Millisecond
+
+func (t *tuning) busy() bool { return t.overhead.WakeP99 > lateWake }
 
 // worth is the proof, and what else there was to choose.
 func (t *tuning) worth() string {
