@@ -13,7 +13,6 @@ import (
 
 	blocklist "github.com/kataras/iris/v12/middleware/jwt/blocklist/redis"
 	"github.com/kataras/jwt"
-	"github.com/redis/go-redis/v9"
 
 	"github.com/rescindhq/rescind/bench/scenario"
 	"github.com/rescindhq/rescind/denylist"
@@ -54,24 +53,27 @@ func open(_ context.Context, bed scenario.Bed) (scenario.Verify, func() error, e
 		return nil, nil, err
 	}
 	expected := jwt.Expected{Issuer: bed.Issuer, Audience: jwt.Audience{bed.Audience}}
+	asked := worded(list)
 	verify := func(_ context.Context, raw string) (string, error) {
 		var c claims
-		err := keys.VerifyToken([]byte(raw), &c, expected, list)
-		return c.ID, worded(err)
+		err := keys.VerifyToken([]byte(raw), &c, expected, asked)
+		return c.ID, err
 	}
 	return verify, nil, nil // its client ends with the process
 }
 
-// worded tells Redis's errors from those of tokens.
-func worded(err error) error {
-	var answered redis.Error
-	switch {
-	case errors.Is(err, jwt.ErrBlocked):
-		return fmt.Errorf("%w: %w", denylist.ErrRevoked, err)
-	case errors.As(err, &answered):
+// worded tells what the blocklist says from what is wrong with a token.
+func worded(list jwt.TokenValidator) jwt.TokenValidatorFunc {
+	return func(token []byte, c jwt.Claims, earlier error) error {
+		err := list.ValidateToken(token, c, earlier)
+		switch {
+		case earlier != nil || err == nil:
+			return err
+		case errors.Is(err, jwt.ErrBlocked):
+			return fmt.Errorf("%w: %w", denylist.ErrRevoked, err)
+		}
 		return fmt.Errorf("%w: %w", denylist.ErrUnavailable, err)
 	}
-	return err
 }
 
 // algorithms are its names of ours.
