@@ -29,7 +29,7 @@ const (
 	fullMachine = 0.9
 	// keptUp is which share of the reads of an idle machine mirrors have to
 	// manage: those that are late read for several changes at once.
-	keptUp = 0.8
+	keptUp = 0.6
 )
 
 // Fleet is what a run says about mirrors of one Redis: what was measured, lines

@@ -50,9 +50,13 @@ func (s *Stand) ofSizes(ctx context.Context, name string, of func(*sizedSide) co
 	return all, nil
 }
 
-// ownBaselines has each cold start compared with the rival's of the same size.
+// ownBaselines has each cold start compared with the rival's of the same size. SCAN
+// walks over all that there is, those of other sizes too: that is said.
 func (s *Stand) ownBaselines() {
 	for i, d := range s.means {
+		if strings.HasPrefix(d.Name, coldStartScanName+"/") && len(s.sizes) > 1 {
+			s.means[i].Means += " It walks over the keys of all sizes: for a small one's ratio, measure that alone."
+		}
 		size, ok := strings.CutPrefix(d.Name, coldStartName+"/")
 		rival := coldStartScanName + "/" + size
 		if ok && slices.ContainsFunc(s.means, func(d bench.Description) bool { return d.Name == rival }) {

@@ -64,6 +64,32 @@ func TestFleetIsMeasured(t *testing.T) {
 	assert.Empty(t, allKeys(t, server.Client()))
 }
 
+// A run that is interrupted ends all mirrors, and leaves no keys.
+func TestFleetInterrupted(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	s, err := Open(t.Context(), []string{"fleet"}, small(server, "bench"), nil)
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	slices := 0
+	plan := bench.Plan{Contenders: s.Contenders(), Concurrency: []int{3}, Duration: time.Minute, Slice: 50 * time.Millisecond}
+	_, err = bench.Run(ctx, plan, func(bench.Slice) error {
+		if slices++; slices == 3 {
+			cancel()
+		}
+		return nil
+	})
+	assert.ErrorIs(t, err, bench.ErrInterrupted)
+	members := s.Contenders()[0].Scenario.(*fleet).members
+	require.Len(t, members, 3)
+	require.NoError(t, s.Close())
+	for _, m := range members {
+		<-m.ended
+		assert.ErrorIs(t, m.client.Ping(t.Context()).Err(), redis.ErrClosed)
+	}
+	assert.Empty(t, allKeys(t, server.Client()))
+}
+
 // Mirrors come and go with the levels, and each has its own connection.
 func TestFleetScales(t *testing.T) {
 	t.Parallel()

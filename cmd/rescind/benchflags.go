@@ -93,6 +93,9 @@ func (f *benchFlags) settle(scenarios []string) error {
 	if f.out == "-" {
 		return usageError("--out -: want the name of a file").hint("--json writes the result to standard output")
 	}
+	if err := f.fleetFlags.check(scenarios, f.rate); err != nil {
+		return err
+	}
 	if !f.set.Changed("concurrency") {
 		f.concurrency = usualConcurrency(scenarios)
 	}

@@ -27,6 +27,15 @@ func (f *fleetFlags) declare(fs *pflag.FlagSet) {
 	fs.Var(revocationsValue{&f.revocations}, "revocations", "")
 }
 
+// check refuses an open loop of mirrors: what they wait for has a rate of its own.
+func (f *fleetFlags) check(scenarios []string, rate float64) error {
+	if rate > 0 && slices.Contains(scenarios, bench.FleetScenario) {
+		return usageError("--rate with %s: its operations end when something was revoked", bench.FleetScenario).
+			hint("--revocations N is how often that happens")
+	}
+	return nil
+}
+
 // contenders is how many more of them take turns than there are scenarios: a
 // cold start has one for each size.
 func (f *fleetFlags) contenders(scenarios []string) int {
