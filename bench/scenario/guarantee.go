@@ -1,5 +1,7 @@
 package scenario
 
+import "slices"
+
 // What contenders guarantee of a revocation that was acknowledged. The first
 // word is what tables show: strict, bounded, best effort or none.
 const (
@@ -10,3 +12,13 @@ const (
 	// spent is of exchanges, which ask all that the denylist knows.
 	spent = "strict: denied by every exchange that begins after the revocation was acknowledged"
 )
+
+// guarantees are those of the contenders, each once.
+func (k kind) guarantees() []string {
+	all := []string{k.guarantee}
+	for _, of := range k.each {
+		all = append(all, of.guarantee)
+	}
+	slices.Sort(all)
+	return slices.DeleteFunc(slices.Compact(all), func(text string) bool { return text == "" })
+}

@@ -120,8 +120,9 @@ func readInfo(ctx context.Context, c *redis.Client, sections ...string) (map[str
 }
 
 // isForbidden reports whether a command is not ours to use: by ACL or renamed.
+// HasErrorPrefix leaves the ERR of a message out.
 func isForbidden(err error) bool {
-	return redis.HasErrorPrefix(err, "NOPERM") || redis.HasErrorPrefix(err, "ERR unknown command")
+	return redis.HasErrorPrefix(err, "NOPERM") || redis.HasErrorPrefix(err, "unknown command")
 }
 
 // cpu is the CPU time of every master together, of all of its threads.

@@ -34,6 +34,8 @@ type Info struct {
 	Name  string
 	Means string   // one sentence: what it stands for
 	Needs []string // "redis", "url", "redis-server"
+	// Guarantees are those of its contenders, each once; see [bench.Description].
+	Guarantees []string
 	// Concurrency are the levels of a run that names none; nil: the usual one.
 	Concurrency []int
 }
@@ -42,7 +44,7 @@ type Info struct {
 func List() []Info {
 	var infos []Info
 	for _, k := range catalog() {
-		infos = append(infos, Info{Name: k.name, Means: k.means, Needs: slices.Clone(k.needs), Concurrency: slices.Clone(k.concurrency)})
+		infos = append(infos, Info{Name: k.name, Means: k.means, Guarantees: k.guarantees(), Needs: slices.Clone(k.needs), Concurrency: slices.Clone(k.concurrency)})
 	}
 	return infos
 }

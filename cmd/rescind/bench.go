@@ -20,15 +20,20 @@ func benchList(*pflag.FlagSet) action {
 		if c.json {
 			rows := []scenarioRow{}
 			for _, s := range scenario.List() {
-				rows = append(rows, scenarioRow{s.Name, append([]string{}, s.Needs...), s.Means})
+				rows = append(rows, scenarioRow{s.Name, append([]string{}, s.Needs...), s.Means, s.Guarantees})
 			}
 			return c.printJSON(map[string]any{"scenarios": rows})
 		}
 		rows := [][]string{}
 		for _, s := range scenario.List() {
-			rows = append(rows, []string{s.Name, strings.Join(s.Needs, ", "), s.Means})
+			var words []string
+			for _, text := range s.Guarantees {
+				word, _, _ := strings.Cut(text, ":")
+				words = append(words, word)
+			}
+			rows = append(rows, []string{s.Name, strings.Join(s.Needs, ", "), strings.Join(words, ", "), s.Means})
 		}
-		return c.printTable([]string{"SCENARIO", "NEEDS", "STANDS FOR"}, rows)
+		return c.printTable([]string{"SCENARIO", "NEEDS", "GUARANTEE", "STANDS FOR"}, rows)
 	}
 }
 
@@ -37,6 +42,8 @@ type scenarioRow struct {
 	Name  string   `json:"name"`
 	Needs []string `json:"needs"`
 	Means string   `json:"means"`
+	// Guarantees are those of its contenders, as a bench.Description has them.
+	Guarantees []string `json:"guarantees,omitempty"`
 }
 
 // benchTrouble says what to do about an error of the harness.
@@ -67,6 +74,9 @@ func benchTrouble(err error) error {
 		return wrong.hint("the tokens have to be alive, and good at that URL: --token-file, or --keys, --issuer and --audience")
 	case errors.Is(err, scenario.ErrUnreachable):
 		return (&failure{code: exitCannotTell, err: err}).hint("is the server up, and does that URL answer requests with a bearer token?")
+	case errors.Is(err, bench.ErrShare):
+		return (&failure{code: exitCannotTell, err: err}).
+			hint("give it a lower --rate or a larger --max-share; without --rate a closed loop does what fits")
 	case errors.Is(err, bench.ErrInterrupted), errors.Is(err, context.Canceled):
 		return cannotTell("interrupted before anything was measured")
 	case errors.Is(err, denylist.ErrUnfit), errors.Is(err, denylist.ErrUnavailable), errors.As(err, new(net.Error)):

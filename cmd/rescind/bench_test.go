@@ -176,7 +176,7 @@ func TestBenchValues(t *testing.T) {
 		{"rate", "5000", "5000"}, {"rate", "1e4/s", "10000"}, {"rate", "0.5", "0.5"},
 		{"revoked", "0.01", "1%"}, {"revoked", "1%", "1%"}, {"revoked", "0", "0%"}, {"revoked", "100%", "100%"}, {"revoked", "0.29", "29%"},
 		{"algorithms", "RS256", "RS256"}, {"algorithms", "HS256,ES256=3", "ES256=3,HS256=1"},
-		{"tokens", "1", "1"}, {"duration", "1d", "1d"}, {"concurrency", "1,4", "1,4"},
+		{"max-share", "25%", "25%"}, {"max-share", "0.5", "50%"}, {"tokens", "1", "1"}, {"duration", "1d", "1d"}, {"concurrency", "1,4", "1,4"},
 	} {
 		flag := f.set.Lookup(row.flag)
 		require.NoError(t, f.set.Set(row.flag, row.text), "--%s %s", row.flag, row.text)
@@ -185,6 +185,7 @@ func TestBenchValues(t *testing.T) {
 	for _, row := range [][2]string{
 		{"rate", "0"}, {"rate", "-0"}, {"rate", "-1"}, {"rate", "NaN"}, {"rate", "Inf"}, {"rate", "fast"}, {"rate", ""},
 		{"revoked", "-1%"}, {"revoked", "101%"}, {"revoked", "NaN"}, {"revoked", "%"}, {"revoked", ""},
+		{"max-share", "0"}, {"max-share", "101%"}, {"max-share", "-1%"}, {"max-share", ""}, {"max-share", "half"},
 		{"algorithms", ""}, {"algorithms", "none"}, {"algorithms", "ES256,ES256"}, {"algorithms", "ES256=0"}, {"algorithms", "ES256=-1"}, {"algorithms", "ES256="},
 		{"tokens", "0"}, {"tokens", "-1"}, {"sample", "0"}, {"slice", "0"}, {"duration", "0"}, {"concurrency", "x"}, {"arrivals", "bursts"},
 	} {

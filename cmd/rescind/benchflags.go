@@ -43,6 +43,7 @@ type benchFlags struct {
 	entries    int
 	lifetime   time.Duration
 	delay      time.Duration
+	maxShare   float64
 
 	urls      []string
 	tokenFile string
@@ -74,6 +75,7 @@ func declareBench(fs *pflag.FlagSet) *benchFlags {
 	fs.IntVar(&f.entries, "entries", usual.Entries, "")
 	span(fs, &f.lifetime, "lifetime", usual.Lifetime)
 	spanOrZero(fs, &f.delay, "delay", 0)
+	fs.Var(boundValue{shareValue{&f.maxShare}}, "max-share", "")
 
 	fs.StringArrayVar(&f.urls, "url", nil, "")
 	fs.StringVar(&f.tokenFile, "token-file", "", "")
@@ -163,7 +165,7 @@ func (f *benchFlags) plan(contenders []bench.Contender) bench.Plan {
 		Contenders: contenders, Concurrency: f.concurrency,
 		Rate: f.rate, Arrivals: bench.Arrivals(f.arrivals),
 		Duration: f.duration, Warmup: f.warmup, Slice: f.slice,
-		Sample: f.sample, Seed: f.seed,
+		Sample: f.sample, Seed: f.seed, MaxShare: f.maxShare,
 	}
 }
 
@@ -176,7 +178,7 @@ func (f *benchFlags) length(scenarios []string) time.Duration {
 func (c *call) knobs(ctx context.Context, f *benchFlags) (scenario.Knobs, error) {
 	k := scenario.Knobs{
 		Seed: f.seed, Algorithms: f.algorithms, Tokens: f.tokens, Zipf: f.zipf, Revoked: f.revoked,
-		Entries: f.entries, Lifetime: f.lifetime, Delay: f.delay,
+		Entries: f.entries, Lifetime: f.lifetime, Delay: f.delay, MaxShare: f.maxShare,
 		Sizes: f.sizes, Revocations: f.revocations,
 		URLs: f.urls, KeysDir: c.keys, Issuer: c.issuer, Audience: c.audience, ServerCPU: f.serverCPU,
 		Concurrent: slices.Max(append(f.concurrency, 1)), Runs: f.length(c.args),

@@ -91,7 +91,7 @@ func (m *measurement) run(ctx context.Context) (err error) {
 	}
 	m.writer, m.fleet.Header = writer, header
 	plan := m.flags.plan(stand.Contenders())
-	plan.Progress = m.watch.progress
+	plan.Progress, plan.Background = m.watch.progress, stand.Background()
 	notes, err := bench.Run(ctx, plan, m.keep)
 	if err == nil && slices.Contains(m.c.args, "verify") {
 		err = m.stages(ctx, stand)

@@ -78,6 +78,25 @@ func (v shareValue) Set(text string) error {
 	return nil
 }
 
+// boundValue is a share that bounds something, and without which there is no
+// bound (pflag.Value).
+type boundValue struct{ shareValue }
+
+func (v boundValue) String() string {
+	if *v.to == 0 {
+		return ""
+	}
+	return v.shareValue.String()
+}
+
+func (v boundValue) Set(text string) error {
+	err := v.shareValue.Set(text)
+	if err == nil && *v.to == 0 {
+		return errors.New("nothing is possible with a share of 0; without the flag there is no bound")
+	}
+	return err
+}
+
 // mixValue is a mix of algorithms as a flag, ES256 or ES256=3,HS256=1
 // (pflag.Value).
 type mixValue struct{ to *map[verifier.Algorithm]int }
