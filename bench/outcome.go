@@ -112,6 +112,9 @@ func outcome(e Event, next time.Duration, turn []sight) Outcome {
 	o.Turn = turn[0].At
 	var silence time.Duration
 	for _, s := range turn {
+		if s.At >= max(e.Until, next) {
+			break
+		}
 		// What is under way when it begins may have begun in a slice before.
 		underWay := s.At < e.From && s.ends+s.worst > e.From
 		if underWay || s.within(e, next) {

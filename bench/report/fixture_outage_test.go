@@ -167,16 +167,17 @@ func storm(t *testing.T) *bench.Results {
 // eventful are results whose events and gauges make no sense, or are too many.
 func eventful(t *testing.T) map[string]*bench.Results {
 	return map[string]*bench.Results{
-		"long": long(t), "crowd": crowd(t), "strange": strange(t), "bad names": badNames(t),
+		"long": long(t, 4000), "crowd": crowd(t), "strange": strange(t), "bad names": badNames(t),
 		"events alone": newMaker(t).outage(sufferers(), faults(), 0),
 	}
 }
 
-// long is as much as a run may have.
-func long(t *testing.T) *bench.Results {
-	long := newMaker(t).outage(sufferers()[1:2], nil, 4000)
+// long has as many events as a run may have, over so many slices, of which it
+// may have 4000.
+func long(t *testing.T, slices int) *bench.Results {
+	long := newMaker(t).outage(sufferers()[1:2], nil, slices)
 	for i := range 1000 {
-		from := 700*time.Millisecond + time.Duration(i)*400*time.Millisecond
+		from := 700*time.Millisecond + time.Duration(i*slices)*100*time.Microsecond
 		long.End.Events = append(long.End.Events, bench.Event{
 			Contender: "verify", Concurrency: 64, Name: fmt.Sprintf("event-with-a-long-name-%d", i), From: from, Until: from + 90*time.Millisecond,
 		})

@@ -34,22 +34,40 @@ func every(t *testing.T) map[string]*bench.Results {
 	return all
 }
 
-func TestHTMLNeedsNothingElse(t *testing.T) {
+// A page is made of each of the results once, and looked at in every way.
+func TestHTMLPages(t *testing.T) {
 	t.Parallel()
 	for name, results := range every(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			page := pageOf(t, results)
-			assert.Contains(t, page, `content="default-src 'none'; style-src 'unsafe-inline'"`)
-			for _, banned := range []string{"<script", "<link", "<img", "<iframe", "src=", "url(", "@import", "javascript:"} {
-				// Foreign text may have the word, never the markup.
-				assert.NotContains(t, strings.ReplaceAll(strings.ReplaceAll(page, "img src=http", ""), "url(#", ""), banned)
+			checkNeedsNothingElse(t, page)
+			for _, svg := range svgs.FindAllString(page, -1) {
+				checkSVG(t, svg)
 			}
-			for _, href := range regexp.MustCompile(`href="([^"]*)"`).FindAllStringSubmatch(page, -1) {
-				assert.True(t, strings.HasPrefix(href[1], "#"), "href %q", href[1])
-				assert.Contains(t, page, `id="`+href[1][1:]+`"`)
+			switch name {
+			case "closed":
+				assert.Greater(t, len(svgs.FindAllString(page, -1)), 20)
+			case "long":
+				assert.Less(t, len(page), 150_000)
+			default:
+				assert.Less(t, len(page), 1_500_000)
 			}
 		})
+	}
+}
+
+func checkNeedsNothingElse(t *testing.T, page string) {
+	t.Helper()
+	assert.Contains(t, page, `content="default-src 'none'; style-src 'unsafe-inline'"`)
+	// Foreign text may have the word, never the markup; patterns are in the page.
+	text := strings.NewReplacer("img src=http", "", "url(#", "").Replace(page)
+	for _, banned := range []string{"<script", "<link", "<img", "<iframe", "src=", "url(", "@import", "javascript:"} {
+		assert.False(t, strings.Contains(text, banned), "there is %q in the page", banned)
+	}
+	for _, href := range regexp.MustCompile(`href="([^"]*)"`).FindAllStringSubmatch(page, -1) {
+		assert.True(t, strings.HasPrefix(href[1], "#"), "href %q", href[1])
+		assert.True(t, strings.Contains(page, `id="`+href[1][1:]+`"`), "href %q", href[1])
 	}
 }
 
@@ -63,19 +81,6 @@ func TestHTMLEscapesForeignText(t *testing.T) {
 }
 
 var svgs = regexp.MustCompile(`(?s)<svg.*?</svg>`)
-
-func TestHTMLDrawings(t *testing.T) {
-	t.Parallel()
-	for name, results := range every(t) {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			for _, svg := range svgs.FindAllString(pageOf(t, results), -1) {
-				checkSVG(t, svg)
-			}
-		})
-	}
-	assert.Greater(t, len(svgs.FindAllString(pageOf(t, closed(t)), -1)), 20)
-}
 
 var numbers = regexp.MustCompile(`-?[0-9.]+|[A-Za-z]+`)
 
@@ -117,7 +122,9 @@ func checkNumbers(t *testing.T, a xml.Attr) {
 			assert.Contains(t, "MLaZ", part, "%s=%q", a.Name.Local, a.Value)
 			continue
 		}
-		assert.False(t, math.IsNaN(v) || math.Abs(v) > 10_000, "%s=%q", a.Name.Local, a.Value)
+		if math.IsNaN(v) || math.Abs(v) > 10_000 { // there are a hundred thousand
+			assert.Fail(t, "no place in a drawing", "%s=%q", a.Name.Local, a.Value)
+		}
 	}
 }
 
@@ -142,8 +149,6 @@ func TestHTMLStaysSmall(t *testing.T) {
 	wide := newMaker(t).results(false, 38, []int{1, 4, 16, 64}, workloads()...)
 	assert.Less(t, len(pageOf(t, wide)), 500_000)
 	assert.Less(t, len(pageOf(t, alone(t))), 100_000)
-	assert.Less(t, len(pageOf(t, long(t))), 150_000)
-	assert.Less(t, len(pageOf(t, crowd(t))), 1_500_000)
 }
 
 func TestHTMLSaysWhatWentWrong(t *testing.T) {
@@ -178,7 +183,7 @@ func TestHTMLContents(t *testing.T) {
 	}
 	assert.Equal(t, all[:5], has(closed(t)))
 	assert.Equal(t, []string{all[0], all[1], all[5]}, has(outage(t)), "latency over time is in what callers saw")
-	assert.Equal(t, []string{all[5]}, has(eventful(t)["events alone"]))
+	assert.Equal(t, []string{all[5]}, has(newMaker(t).outage(sufferers(), faults(), 0)))
 	assert.Equal(t, all[:3], has(broken(t)), "one level, an open loop, no stages")
 	assert.Equal(t, all[1:3], has(alone(t)), "no baseline")
 	assert.Equal(t, all[1:4], has(odd(t)["alone"]))

@@ -106,8 +106,7 @@ func TestFreeLane(t *testing.T) {
 // Names neither overlap nor leave the drawing, however many events there are.
 func TestEventNamesHaveRoom(t *testing.T) {
 	t.Parallel()
-	all := eventful(t)
-	all["outage"] = outage(t)
+	all := map[string]*bench.Results{"outage": outage(t), "strange": strange(t), "long": long(t, 400), "crowd": crowd(t)}
 	for name, results := range all {
 		r := newRun(results)
 		fates := r.fates()
@@ -199,8 +198,8 @@ func TestOutcomeAxes(t *testing.T) {
 // A thousand events make no table that nobody reads; JSON has all.
 func TestTablesOfManyEvents(t *testing.T) {
 	t.Parallel()
-	many := long(t)
-	many.Slices[2222].Operations = 0
+	many := long(t, 400)
+	many.Slices[222].Operations = 0
 	r := newRun(many)
 	require.Len(t, r.shownOutcomes(), mostRows)
 	var worst time.Duration
