@@ -110,6 +110,9 @@ func (s *Stand) openCandidate(ctx context.Context, c *Candidate, name string, of
 	if err != nil {
 		return err
 	}
+	if s.redis.loading != nil {
+		client.AddHook(s.redis.loading)
+	}
 	p, list := s.population, verifier.Denylist(store)
 	if of.Mirror {
 		var m *mirrorSide
@@ -125,7 +128,7 @@ func (s *Stand) openCandidate(ctx context.Context, c *Candidate, name string, of
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrKnob, err)
 	}
-	if err := p.fillCache(ctx, v, of.CacheEntries); err != nil {
+	if err := s.fillCache(ctx, v, of.CacheEntries); err != nil {
 		return err
 	}
 	verify := newByToken(p, p.everyone(), p.verification(v, judge))
@@ -145,8 +148,9 @@ const fillers = 256
 
 // fillCache has a verifier see what its cache has room for: one that is cold
 // would be slower for that alone than another that was measured for a while.
-func (p *population) fillCache(ctx context.Context, v *verifier.Verifier, room int) error {
-	living := p.living
+func (s *Stand) fillCache(ctx context.Context, v *verifier.Verifier, room int) error {
+	defer s.redis.restrained(ctx)()
+	living := s.population.living
 	if room > 0 {
 		living = living[:min(len(living), room)]
 	}
@@ -157,8 +161,10 @@ func (p *population) fillCache(ctx context.Context, v *verifier.Verifier, room i
 			break
 		}
 		all.Go(func() error {
-			_, err := v.Verify(filling, p.tokens[n].raw)
-			return err
+			return s.redis.piece(filling, func() error {
+				_, err := v.Verify(filling, s.population.tokens[n].raw)
+				return err
+			})
 		})
 	}
 	if err := all.Wait(); err != nil {

@@ -71,7 +71,7 @@ const (
 	screenSlices  = 6
 	confirmSlices = 9
 	proofSlices   = 10 // at least
-	mostProof     = 40
+	mostProof     = 80
 )
 
 // mostPasses is how often each dial is tried at most.

@@ -41,6 +41,7 @@ type tuneFlags struct {
 	budget    time.Duration
 	guarantee string
 	callers   int
+	share     float64 // of Redis
 
 	aim tune.Aim // as read
 }
@@ -52,6 +53,7 @@ func declareTune(fs *pflag.FlagSet) *tuneFlags {
 	fs.Var(rateValue{&f.rate}, "rate", "")
 	span(fs, &f.budget, "budget", 3*time.Minute)
 	choice(fs, &f.guarantee, "guarantee", guaranteeStrict, guaranteeStrict, guaranteeBounded)
+	fs.Var(shareValue{&f.share}, "max-share", "")
 	positive(fs, &f.callers, "concurrency", 64)
 	fs.Uint64Var(&f.seed, "seed", 0, "")
 
@@ -92,8 +94,11 @@ func (f *tuneFlags) settle() error {
 	}
 	f.concurrency = []int{f.callers}
 	f.lifetime = max(tuneLifetime, (2 * f.budget).Truncate(time.Second))
+	if f.set.Changed("max-share") && f.share == 0 {
+		return usageError("--max-share 0: nothing could be measured").hint("such as --max-share 25%%, of one core; without it there is no bound")
+	}
 	plan := f.plan(nil)
-	plan.Duration = f.budget
+	plan.Duration, plan.MaxShare = f.budget, f.share
 	if _, err := plan.Complete(); err != nil {
 		return benchTrouble(err)
 	}
@@ -146,7 +151,7 @@ func (t *tuning) run(ctx context.Context) (err error) {
 		return err
 	}
 	// What is healthy but slow must be seen, not cut off.
-	knobs.Redis.CheckTimeout, knobs.Runs = patience, t.flags.budget
+	knobs.Redis.CheckTimeout, knobs.Runs, knobs.MaxShare = patience, t.flags.budget, t.flags.share
 	defer t.watch.clear()
 	if !t.c.json {
 		t.c.say("tuning for %s: %s callers, at most %s; seed %d", t.flags.aim, grouped(int64(t.flags.callers)), formatDuration(t.flags.budget), t.flags.seed)
@@ -192,6 +197,9 @@ func (t *tuning) search(ctx context.Context, stand *scenario.Stand) error {
 	t.settings = stand.SettingsAt(t.outcome.Best)
 	if err == nil {
 		t.tail, err = lab.measureTail(ctx)
+	}
+	if late, e := bench.MeasureOverhead(context.WithoutCancel(ctx)); e == nil && late.WakeP99 > t.overhead.WakeP99 {
+		t.overhead = late // it was not as quiet all the time
 	}
 	if t.outcome.Proof != nil {
 		err = errors.Join(err, t.keep())

@@ -31,6 +31,7 @@ func (l *lab) measure(ctx context.Context, r tune.Round) (*bench.Results, error)
 	}
 	plan := l.flags.plan(contenders)
 	plan.Rate, plan.Warmup, plan.Slice, plan.Duration = r.Rate, r.Warmup, r.Slice, time.Duration(r.Slices)*r.Slice
+	plan.MaxShare, plan.Background = l.flags.share, l.stand.Background()
 	plan.Progress = func(bench.Progress) { l.show(r.What) }
 	results := &bench.Results{Header: bench.Header{Baseline: r.Names[0], Open: r.Rate > 0, Seed: l.flags.seed}}
 	notes, err := bench.Run(ctx, plan, func(s bench.Slice) error {
@@ -142,6 +143,7 @@ func (l *lab) measureTail(ctx context.Context) (*tail, error) {
 	checks.Name = "check"
 	plan := l.flags.plan([]bench.Contender{checks})
 	plan.Rate, plan.Duration = rate, lasts
+	plan.MaxShare, plan.Background = l.flags.share, l.stand.Background()
 	plan.Progress = func(bench.Progress) { l.show("how long a check takes") }
 	results := &bench.Results{}
 	_, err = bench.Run(ctx, plan, func(s bench.Slice) error { results.Slices = append(results.Slices, s); return nil })
