@@ -17,6 +17,7 @@ func (r run) chapters(id string) []chapter {
 			Keys: keys(groups), Charts: r.percentileCharts(id + "-percentiles"),
 		},
 		r.outcomeChapter(id + "-outcomes"),
+		r.fleetChapter(id + "-fleet"),
 		{
 			ID: id + "-time", Heading: "Latency over time",
 			Text: "p50 and p99 of each slice. Where there are more slices than can be drawn, a point is the median p50 and the worst p99 of several, so that no stall is smoothed away.",

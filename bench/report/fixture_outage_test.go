@@ -235,3 +235,25 @@ func badNames(t *testing.T) *bench.Results {
 	bad.Slices[0].Gauges = map[string]float64{name: 1}
 	return bad
 }
+
+// fleet is mirrors of one Redis, more than their machine has cores for.
+func fleet(t *testing.T) *bench.Results {
+	m := newMaker(t)
+	of := workload{bench.FleetScenario, "Each worker is a mirror of its own connection.", 2 * time.Millisecond, 100, 100}
+	r := m.results(false, 3, []int{1, 10, 100, 400}, of)
+	r.Header.Scenarios[0].Guarantee, r.Header.Baseline = boundedBy, ""
+	r.Header.Settings["revocations"], r.Header.Environment.Redis["maxclients"] = "10", "10000"
+	for i := range r.Slices {
+		s := &r.Slices[i]
+		n := float64(s.Concurrency)
+		s.CPU[bench.Redis] = time.Duration((0.02 + 0.0011*n*(1+0.1*m.random.Float64())) * float64(s.Wall))
+		s.Gauges = map[string]float64{
+			bench.GaugeConnections: n + 4, bench.GaugeReads: 10.9 * n, bench.GaugeSent: 2200 * n,
+			bench.GaugeProofAge: 0.3, bench.GaugeBusy: min(0.2+n/400, 1),
+		}
+	}
+	f, ok := r.Fleet()
+	require.True(t, ok)
+	r.End.Notes = append(f.Notes(), "Another note.")
+	return r
+}

@@ -40,7 +40,7 @@ func golden(t *testing.T, name string, write func(io.Writer) error) {
 
 func TestGolden(t *testing.T) {
 	t.Parallel()
-	runs := map[string]func(*testing.T) *bench.Results{"closed": closed, "broken": broken, "hostile": hostile, "outage": outage, "storm": storm}
+	runs := map[string]func(*testing.T) *bench.Results{"closed": closed, "broken": broken, "hostile": hostile, "outage": outage, "storm": storm, "fleet": fleet}
 	forms := map[string]func(io.Writer, ...*bench.Results) error{"txt": Table, "md": Markdown, "json": JSON}
 	for name, results := range runs {
 		for ending, form := range forms {

@@ -110,13 +110,20 @@ func (r run) section(id string) section {
 		ID: id, Title: joined(r.contenders()), Subtitle: r.when(),
 		Alarms: r.wrong(), Facts: r.facts(), Highlights: r.highlights(),
 		Summary: r.summaryRows(), Chapters: r.chapters(id), Scenarios: r.meanings(),
-		Notes: r.End.Notes, Failures: r.failures(),
+		Notes: r.notes(), Failures: r.failures(),
 		Environment: r.environment(), Command: r.Header.Command,
 	}
 	if ending := r.ending(); ending != "" {
 		s.Warnings = append(s.Warnings, ending)
 	}
 	return s
+}
+
+// notes are those of the run, but for what stands in the fleet's chapter.
+func (r run) notes() []string {
+	f, _ := r.Fleet()
+	said := f.Notes()
+	return slices.DeleteFunc(slices.Clone(r.End.Notes), func(note string) bool { return slices.Contains(said, note) })
 }
 
 func (r run) meanings() []meaning {

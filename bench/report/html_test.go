@@ -29,7 +29,7 @@ func pageOf(t *testing.T, runs ...*bench.Results) string {
 func every(t *testing.T) map[string]*bench.Results {
 	all := odd(t)
 	maps.Copy(all, eventful(t))
-	all["outage"], all["storm"] = outage(t), storm(t)
+	all["outage"], all["storm"], all["fleet"] = outage(t), storm(t), fleet(t)
 	all["closed"], all["broken"], all["hostile"] = closed(t), broken(t), hostile(t)
 	return all
 }

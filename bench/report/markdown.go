@@ -39,6 +39,7 @@ func (r run) markdown(b *strings.Builder) {
 		r.markdownTable(b)
 		r.outcomeMarkdown(b)
 		r.gaugeMarkdown(b)
+		r.fleetMarkdown(b)
 		if r.guarantees() || len(r.outcomes) > 0 || len(r.gauges) > 0 {
 			b.WriteByte('\n')
 		}

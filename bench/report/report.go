@@ -7,6 +7,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,7 +25,13 @@ type run struct {
 }
 
 // newRun is for people; JSON escapes in its own way and keeps the texts.
-func newRun(r *bench.Results) run { return compute(legible(r)) }
+func newRun(r *bench.Results) run {
+	all := compute(legible(r))
+	if _, ok := all.Fleet(); ok { // its gauges are in a table of their own
+		all.gauges = slices.DeleteFunc(all.gauges, func(g bench.Gauge) bool { return g.Contender == bench.FleetScenario })
+	}
+	return all
+}
 
 func compute(r *bench.Results) run {
 	all := run{
