@@ -240,7 +240,7 @@ func (t *tuning) answer(err error) error {
 		t.c.say("the proof as a page: rescind bench report %s --html %s", shellWord(t.flags.out), shellWord(t.flags.out+".html"))
 	}
 	if !t.outcome.Kept() {
-		return refused("nothing keeps %s: the best came to %s", t.flags.aim, t.nearest()).
+		return refused("%s", t.missed()).
 			hint("what was found comes nearest; a lower --rate or a larger --aim may be kept, or --guarantee bounded, with a mirror")
 	}
 	return nil

@@ -146,7 +146,7 @@ func TestTune_NothingKeepsTheAim(t *testing.T) {
 	code := run(t.Context(), args, streams{strings.NewReader(""), &stdout, &stderr}, environment(nil))
 	assert.Equal(t, exitRefused, code, stderr.String())
 	assert.Regexp(t, `error: nothing keeps p50=1ms at 1000/s: the best came to p50 \d`, stderr.String())
-	assert.Regexp(t, `(?m)^NOT KEPT: nothing keeps p50=1ms at 1000/s; the best came to p50 \d`, stdout.String())
+	assert.Regexp(t, `(?m)^NOT KEPT: nothing keeps p50=1ms at 1000/s: the best came to p50 \d`, stdout.String())
 	assert.Regexp(t, `(?m)^Again: rescind bench tune .*--aim p50=1ms`, stdout.String())
 	assert.Empty(t, server.Client().Keys(t.Context(), "*").Val())
 }

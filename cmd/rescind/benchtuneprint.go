@@ -78,14 +78,26 @@ func (t *tuning) aimed() string {
 	if len(o.Aim.Limits) == 0 || o.Proof == nil {
 		return ""
 	}
-	at := ""
+	rates := ""
 	if o.Aim.Rate == 0 && o.Rate > 0 {
-		at = fmt.Sprintf(" up to %s/s (with the defaults up to %s/s)", grouped(int64(o.Rate)), grouped(int64(o.DefaultsRate)))
+		rates = fmt.Sprintf(": %s/s; with the defaults %s/s", grouped(int64(o.Rate)), grouped(int64(o.DefaultsRate)))
 	}
 	if o.Kept() {
-		return fmt.Sprintf("Kept: %s%s: %s.\n", o.Aim, at, t.nearest())
+		return fmt.Sprintf("Kept: %s%s; %s.\n", o.Aim, rates, t.nearest())
 	}
-	return fmt.Sprintf("NOT KEPT: nothing keeps %s; the best came to %s.\n", o.Aim, t.nearest())
+	return fmt.Sprintf("NOT KEPT: %s.\n", t.missed())
+}
+
+// missed says which aim is not kept, and how near the best came.
+func (t *tuning) missed() string {
+	o := t.outcome
+	switch {
+	case o.Aim.Rate > 0:
+		return fmt.Sprintf("nothing keeps %s: the best came to %s", o.Aim, t.nearest())
+	case o.Rate == 0:
+		return fmt.Sprintf("%s: no rate that was tried keeps it: the best came to %s", o.Aim, t.nearest())
+	}
+	return fmt.Sprintf("%s: %s/s kept it in the search, but not in the proof: %s", o.Aim, grouped(int64(o.Rate)), t.nearest())
 }
 
 // nearest is how near the answer comes to the aim.
@@ -163,7 +175,7 @@ func (t *tuning) worth() string {
 		fmt.Fprintf(&b, "Proof: %s (%s) against the defaults, %s in turns:\n       %s\n", name, o.Dials.Changes(o.Defaults, p.Rival),
 			counted(int64(p.Pairs), "slice"), t.figures(p.Comparison))
 	}
-	if n := o.Next; n != nil && o.Complete {
+	if n := o.Next; n != nil && o.Complete && !equal(n.At, o.Proof.Rival) {
 		fmt.Fprintf(&b, "Next best: %s instead: %s\n", n.Name, t.figures(n.Comparison))
 	}
 	for _, w := range o.Weaker {
@@ -233,6 +245,8 @@ func trialVerdict(t tune.Trial) string {
 		return "better: taken"
 	case t.Taken:
 		return "no difference: taken back"
+	case t.Verdict == tune.Worse && t.By == tune.ByKeeping && !t.Stands.Kept:
+		return "misses the aim: " + string(t.Stands.Metric) + " " + seconds(t.Stands.Figure)
 	case t.Verdict == tune.Better && t.By == tune.ByCPU, t.Verdict == tune.Worse && t.By == tune.ByCPU:
 		return string(t.Verdict) + " by cpu"
 	}
