@@ -83,6 +83,9 @@ func (s *Server) followed() []string {
 // Watched reports whether there are a replica and a Sentinel.
 func (l *Lab) Watched() bool { return l.sentinel != nil }
 
+// Primary is the address of the server that is the primary.
+func (l *Lab) Primary() string { return l.primary.addr }
+
 // URL is where the primary is, as denylist.OpenURL takes it: whichever of two
 // that is.
 func (l *Lab) URL() string {

@@ -63,6 +63,17 @@ func (l *ledger) try(i int) {
 // acknowledge notes that Redis has said so.
 func (l *ledger) acknowledge(i int) { l.state[i].acknowledged.CompareAndSwap(0, int64(l.now())) }
 
+// acknowledged is how many tokens Redis has said are revoked.
+func (l *ledger) acknowledged() int {
+	n := 0
+	for i := range l.state {
+		if l.state[i].acknowledged.Load() != 0 {
+			n++
+		}
+	}
+	return n
+}
+
 // lose notes a fault after which something may be forgotten, until settle says
 // when it was over.
 func (l *ledger) lose(from time.Time) {

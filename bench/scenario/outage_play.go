@@ -31,7 +31,7 @@ func (o *outage) Play(ctx context.Context, at time.Duration) error {
 	err := o.perform(ctx, t)
 	<-revoking
 	t.witness.close(o.ledger.Load().now())
-	o.told.say(t.witness.notes(t.of())...)
+	o.told.say(t.notes()...)
 	if ctx.Err() != nil { // as it has, but where something went wrong
 		return nil
 	}
@@ -100,11 +100,11 @@ func (o *outage) bring(ctx context.Context, t *outageTurn, f Fault) error {
 }
 
 func (o *outage) hang(ctx context.Context, t *outageTurn, f Fault) error {
+	t.begin(f)
 	from, err := o.lab.Hang()
 	if err != nil {
 		return err
 	}
-	t.begin(f, from)
 	rest(ctx, f.Lasts)
 	until, err := o.lab.Resume()
 	t.end(f, from, until)
@@ -112,8 +112,8 @@ func (o *outage) hang(ctx context.Context, t *outageTurn, f Fault) error {
 }
 
 func (o *outage) kill(ctx context.Context, t *outageTurn, f Fault) error {
+	t.begin(f)
 	from := o.lab.Kill()
-	t.begin(f, from)
 	o.ledger.Load().lose(from)
 	rest(ctx, f.Lasts)
 	repairing, cancel := context.WithTimeout(context.WithoutCancel(ctx), repairTime)
@@ -125,9 +125,9 @@ func (o *outage) kill(ctx context.Context, t *outageTurn, f Fault) error {
 }
 
 func (o *outage) slow(ctx context.Context, t *outageTurn, f Fault) error {
+	t.begin(f)
 	from := time.Now()
 	o.late.set(f.Late)
-	t.begin(f, from)
 	rest(ctx, f.Lasts)
 	o.late.set(0)
 	t.end(f, from, time.Now())
@@ -138,11 +138,11 @@ func (o *outage) slow(ctx context.Context, t *outageTurn, f Fault) error {
 // for as long as the fault was to last.
 func (o *outage) failOver(ctx context.Context, t *outageTurn, f Fault) error {
 	o.lost = true // until it is known
+	t.begin(f)
 	from, err := o.lab.Depose(ctx)
 	if err != nil {
 		return err
 	}
-	t.begin(f, from)
 	o.ledger.Load().lose(from)
 	until, err := o.lab.Succeed(ctx)
 	t.end(f, from, until)
@@ -158,8 +158,10 @@ func (o *outage) failOver(ctx context.Context, t *outageTurn, f Fault) error {
 	return err
 }
 
-func (t *outageTurn) begin(f Fault, from time.Time) {
-	t.witness.begin(f.what(), t.outage.ledger.Load().at(from))
+// begin is told right before a fault is brought about: an operation that ends
+// while that takes its time belongs to it.
+func (t *outageTurn) begin(f Fault) {
+	t.witness.begin(f.what(), t.outage.ledger.Load().now())
 }
 
 // end ends a fault, and has it in the result.
@@ -169,6 +171,26 @@ func (t *outageTurn) end(f Fault, from, until time.Time) {
 		Contender: t.outage.name, Concurrency: t.concurrency, Name: f.what(),
 		From: from.Sub(t.began), Until: until.Sub(t.began),
 	})
+}
+
+// notes are what callers saw, and what became of the tokens that were revoked
+// meanwhile.
+func (t *outageTurn) notes() []string {
+	l := t.outage.ledger.Load()
+	notes := t.witness.notes(t.of())
+	due := "once Redis had acknowledged it"
+	if l.grace > 0 {
+		due = fmt.Sprintf("%v after Redis had acknowledged it", l.grace)
+	}
+	switch lost := t.witness.count(classForgotten); {
+	case t.witness.count(bench.WrongAnswer) > 0: // of which more is said elsewhere
+	case lost > 0:
+		notes = append(notes, fmt.Sprintf("%s: %d checks accepted tokens that were revoked in the %v before Redis was killed or "+
+			"failed over, and that it has forgotten", t.of(), lost, forgets))
+	default:
+		notes = append(notes, fmt.Sprintf("%s: %d tokens were revoked meanwhile; none was accepted %s", t.of(), l.acknowledged(), due))
+	}
+	return notes
 }
 
 // what is a fault in the words of a result.

@@ -2,8 +2,6 @@ package scenario
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -28,7 +26,7 @@ type sight struct {
 	failed      map[string]int
 	firstFailed time.Duration // after from; 0: none did
 	silence     time.Duration // the longest in which nobody was answered
-	again       time.Duration // the first answer after its end; 0: none yet
+	spoken      time.Duration // when that was over
 	slowest     time.Duration
 }
 
@@ -57,11 +55,8 @@ func (w *witness) saw(began, ended time.Duration, class string) {
 	}
 	s := w.seen[len(w.seen)-1]
 	if class == "" {
-		s.silence = max(s.silence, ended-max(w.answered, s.from))
+		s.hush(w.answered, ended)
 		w.answered = max(w.answered, ended)
-		if s.again == 0 && s.until != 0 && ended >= s.until {
-			s.again = ended
-		}
 	}
 	if began < s.from { // it is of what was before
 		return
@@ -77,14 +72,31 @@ func (w *witness) saw(began, ended time.Duration, class string) {
 	}
 }
 
+// hush notes that nobody was answered between two instants.
+func (s *sight) hush(answered, again time.Duration) {
+	if silence := again - max(answered, s.from); silence > s.silence {
+		s.silence, s.spoken = silence, again
+	}
+}
+
 // close ends the turn: whoever waits for an answer still has waited so long.
 func (w *witness) close(at time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if len(w.seen) > 0 {
-		s := w.seen[len(w.seen)-1]
-		s.silence = max(s.silence, at-max(w.answered, s.from))
+		w.seen[len(w.seen)-1].hush(w.answered, at)
 	}
+}
+
+// count is how many operations of all faults were of a class.
+func (w *witness) count(class string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := 0
+	for _, s := range w.seen {
+		n += s.failed[class]
+	}
+	return n
 }
 
 // notes say what callers saw, a line for each fault.
@@ -98,45 +110,32 @@ func (w *witness) notes(of string) []string {
 	return notes
 }
 
-// String is one sight in words, the worst first.
+// noticed is how long nobody has to be answered for that to be worth a word
+// where no check failed.
+const noticed = 250 * time.Millisecond
+
+// String is one sight in words.
 func (s *sight) String() string {
-	lasted := "which had not ended when the turn did"
-	if s.until != 0 {
-		lasted = briefly(s.until - s.from)
+	said := []string{"no check failed"}
+	if len(s.failed) > 0 {
+		said[0] = fmt.Sprintf("the first check failed after %s", briefly(s.firstFailed))
 	}
-	said := []string{fmt.Sprintf("%s (%s): nobody was answered for %s", s.what, lasted, briefly(s.silence))}
-	switch failed := total(s.failed); {
-	case failed == 0:
-		said = append(said, fmt.Sprintf("none of %d checks failed", s.answered))
-	default:
-		said = append(said, fmt.Sprintf("%d of %d checks failed (%s), the first %s after it began",
-			failed, failed+s.answered, classes(s.failed), briefly(s.firstFailed)))
+	if len(s.failed) > 0 || s.silence >= noticed {
+		said = append(said, fmt.Sprintf("nobody was answered for %s%s", briefly(s.silence), s.relative()))
 	}
-	switch {
+	return s.what + ": " + strings.Join(append(said, "the slowest took "+briefly(s.slowest)), "; ")
+}
+
+// relative says when the silence was over.
+func (s *sight) relative() string {
+	switch late := s.spoken - s.until; {
 	case s.until == 0:
-	case s.again == 0:
-		said = append(said, "no answer after its end")
+		return ", and the turn ended before it did"
+	case late < 0:
+		return fmt.Sprintf(", until %s before it ended", briefly(-late))
 	default:
-		said = append(said, fmt.Sprintf("an answer %s after its end", briefly(s.again-s.until)))
+		return fmt.Sprintf(", until %s after it had ended", briefly(late))
 	}
-	return strings.Join(append(said, "slowest check "+briefly(s.slowest)), "; ")
-}
-
-func total(counts map[string]int) int {
-	all := 0
-	for _, n := range counts {
-		all += n
-	}
-	return all
-}
-
-// classes lists errors by their names.
-func classes(counts map[string]int) string {
-	var all []string
-	for _, class := range slices.Sorted(maps.Keys(counts)) {
-		all = append(all, fmt.Sprintf("%d %s", counts[class], class))
-	}
-	return strings.Join(all, ", ")
 }
 
 // briefly is a duration with three digits, for people.
