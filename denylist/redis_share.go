@@ -15,6 +15,9 @@ import (
 // one another would cost them more than it saves.
 const straight = 2
 
+// gatherings is how often those who come are waited for before a take-off.
+const gatherings = 4
+
 // flights are the shared round trips to one partition. Checks that begin while
 // one is under way travel together in the next: Redis and the kernel are paid
 // by the command, not by the key. A check boards only what has not taken off
@@ -145,11 +148,34 @@ func (s *flights) fly(number int) {
 	}()
 	for f := s.next(number); f != nil; f = s.next(number) {
 		s.carry(f)
-		// Those who got their answers ask again before the next takes off, so
-		// that they need not wait for the one after it: a third less of Redis.
-		runtime.Gosched()
+		s.gather()
 	}
 	ended = true
+}
+
+// gather lets those who got their answers ask again before the next flight
+// takes off, so that they need not wait for the one after it: a round trip
+// costs as much as some thirty checks aboard. It yields as long as that brings
+// somebody, and a few times at most: behind other work a turn takes its time.
+func (s *flights) gather() {
+	for turn, before := 0, 0; turn < gatherings; turn++ {
+		runtime.Gosched()
+		now := s.asking()
+		if now == before {
+			return
+		}
+		before = now
+	}
+}
+
+// asking is how many keys those who wait ask for.
+func (s *flights) asking() (keys int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, f := range s.waiting {
+		keys += f.keys
+	}
+	return keys
 }
 
 // carry has a flight asked and lands it, whatever becomes of it. What a hook of

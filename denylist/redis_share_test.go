@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -307,6 +308,26 @@ func TestShare_Window(t *testing.T) {
 		s := flights{most: 2, window: window, lead: 1, flown: 1, aloft: 1, since: 100}
 		assert.Equal(t, want, s.takeOff(101), window)
 	}
+}
+
+// TestShare_Gathers: those who ask again and again travel together, though each
+// has to be woken before it can ask.
+func TestShare_Gathers(t *testing.T) {
+	t.Parallel()
+	const callers, each = 64, 200
+	var flown atomic.Int64
+	s := &flights{most: 1, batch: defaultCheckBatch, window: time.Minute, now: func() int64 { return 1 }}
+	s.ask = func(f *flight) { flown.Add(1); f.values = make([]any, f.keys) }
+	var all sync.WaitGroup
+	for range callers {
+		all.Go(func() {
+			for range each {
+				<-s.board([]place{{scope: ScopeToken, key: "k"}}, 1).landed
+			}
+		})
+	}
+	all.Wait()
+	assert.Less(t, flown.Load(), int64(callers*each/4), "one for each, if nobody is waited for")
 }
 
 // TestShare_Authority: a flight proves that Redis accepts writes when that is
