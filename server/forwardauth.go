@@ -3,7 +3,6 @@ package server
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -33,7 +32,7 @@ func (s *Server) forwardAuth(a *answer, r *http.Request) error {
 	header.Set("Cache-Control", "no-store")
 	// All five, always: a proxy that copies them then overwrites what its
 	// client may have sent by these names.
-	maps.Copy(header, who.Headers())
+	who.SetHeaders(header)
 	a.WriteHeader(http.StatusOK)
 	return nil
 }

@@ -21,12 +21,19 @@ func (c Claims) Identity() Identity {
 // always there, empty ones too: whoever sets them all overwrites what a client
 // may have sent by these names.
 func (i Identity) Headers() http.Header {
-	return http.Header{
-		"X-Auth-Issuer":   {HeaderValue(i.Issuer)},
-		"X-Auth-Subject":  {HeaderValue(i.Subject)},
-		"X-Auth-Session":  {HeaderValue(i.Session)},
-		"X-Auth-Scope":    {HeaderValue(strings.Join(i.Scopes, " "))},
-		"X-Auth-Token-Id": {HeaderValue(i.TokenID)},
+	header := make(http.Header, 5)
+	i.SetHeaders(header)
+	return header
+}
+
+// SetHeaders sets all that [Identity.Headers] are.
+func (i Identity) SetHeaders(header http.Header) {
+	values := []string{
+		HeaderValue(i.Issuer), HeaderValue(i.Subject), HeaderValue(i.Session),
+		HeaderValue(strings.Join(i.Scopes, " ")), HeaderValue(i.TokenID),
+	}
+	for n, name := range [...]string{"X-Auth-Issuer", "X-Auth-Subject", "X-Auth-Session", "X-Auth-Scope", "X-Auth-Token-Id"} {
+		header[name] = values[n : n+1 : n+1]
 	}
 }
 
@@ -34,16 +41,29 @@ func (i Identity) Headers() http.Header {
 // can add a header or look like another: the percent sign too, and spaces at
 // the ends, which HTTP leaves out (RFC 9110, section 5.5).
 func HeaderValue(s string) string {
+	plain := 0
+	for plain < len(s) && inHeader(s, plain) {
+		plain++
+	}
+	if plain == len(s) {
+		return s // as nearly always
+	}
 	const hex = "0123456789ABCDEF"
 	var b strings.Builder
-	for i := range len(s) {
-		c := s[i]
-		atEnd := i == 0 || i == len(s)-1
-		if c < ' ' || c > '~' || c == '%' || c == ' ' && atEnd {
+	b.WriteString(s[:plain])
+	for i := plain; i < len(s); i++ {
+		if c := s[i]; inHeader(s, i) {
+			b.WriteByte(c)
+		} else {
 			b.Write([]byte{'%', hex[c>>4], hex[c&15]})
-			continue
 		}
-		b.WriteByte(c)
 	}
 	return b.String()
+}
+
+// inHeader reports whether a byte of s stands in a header as it is.
+func inHeader(s string, i int) bool {
+	c := s[i]
+	atEnd := i == 0 || i == len(s)-1
+	return c >= ' ' && c <= '~' && c != '%' && (c != ' ' || !atEnd)
 }
