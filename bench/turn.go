@@ -126,7 +126,7 @@ func (t *turn) play(ctx context.Context) (stop func()) {
 	ctx, cancel := context.WithCancel(ctx)
 	var playing sync.WaitGroup
 	playing.Go(func() {
-		if err := staged.Play(ctx, t.at); err != nil && ctx.Err() == nil {
+		if err := staged.Play(ctx, time.Since(t.run.began)); err != nil && ctx.Err() == nil {
 			t.clock.fail(fmt.Errorf("bench: beside %s: %w", t.contender.Name, err))
 		}
 	})
