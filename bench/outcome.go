@@ -3,6 +3,7 @@ package bench
 import (
 	"cmp"
 	"slices"
+	"sort"
 	"time"
 )
 
@@ -10,7 +11,7 @@ import (
 const Never time.Duration = -1
 
 // Outcome is what the callers of a contender saw of one event, as far as slices
-// can tell: to within one of them. An operation belongs to the slice in which it
+// can tell: to within two of them. An operation belongs to the slice in which it
 // began, or was due. What is counted is from the event's beginning until it is
 // over and the next one begins, or the turn ends: what an event leaves behind is
 // its own.
@@ -22,11 +23,11 @@ type Outcome struct {
 	Answered int64            // operations
 	Errors   map[string]int64 // by class
 	Unbegun  int64            // due in an open loop, and given up before they began
-	// Unanswered is the longest time in which no operation began that was
-	// answered.
+	// Unanswered is the longest time in which nobody was answered, whenever the
+	// operations had begun.
 	Unanswered time.Duration
-	// Again is how long after the event's end one did: 0 where somebody always
-	// was, Never where nobody was until the turn ended.
+	// Again is how long after the event's end somebody was: 0 where somebody
+	// always was, Never where nobody was until the turn ended.
 	Again time.Duration
 	Worst time.Duration // latency of those that were answered; 0: none was
 }
@@ -84,6 +85,7 @@ type sight struct {
 	Slice
 	ends  time.Duration // since the run began
 	worst time.Duration
+	heard bool // somebody was answered while it lasted
 }
 
 // byTime sorts slices by when they began.
@@ -100,7 +102,34 @@ func look(turns []Slice) []sight {
 			all[i].worst = time.Duration(t.Latency.Max())
 		}
 	}
+	for i := range all {
+		hear(all, i)
+	}
 	return all
+}
+
+// hear marks the slices in which operations of one were answered: those that
+// waited until a fault was over were not, meanwhile. An operation is taken to
+// have begun in the middle of its slice.
+func hear(turn []sight, i int) {
+	s := &turn[i]
+	switch {
+	case s.Operations == 0:
+		return
+	case s.worst <= s.Wall/2: // or not timed
+		s.heard = true
+		return
+	}
+	for _, bar := range s.Latency.Distribution() {
+		if bar.Count == 0 {
+			continue
+		}
+		at := s.At + s.Wall/2 + time.Duration(bar.From)
+		later := turn[i:]
+		if n := sort.Search(len(later), func(n int) bool { return later[n].ends > at }); n < len(later) {
+			later[n].heard = true
+		}
+	}
 }
 
 // outcome looks at the slices of a turn.
@@ -130,7 +159,7 @@ func outcome(e Event, next time.Duration, turn []sight) Outcome {
 			o.Errors[class] += n
 		}
 		silence += s.Wall
-		if s.Operations > 0 {
+		if s.heard {
 			silence = 0
 		}
 		o.Unanswered = max(o.Unanswered, silence)
@@ -153,7 +182,7 @@ func again(o Outcome, turn []sight) time.Duration {
 		return 0
 	}
 	for _, s := range turn {
-		if s.At >= o.Until && s.Operations > 0 {
+		if s.At >= o.Until && s.heard {
 			return s.At - o.Until
 		}
 	}

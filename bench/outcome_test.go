@@ -77,6 +77,26 @@ func TestOutcomesOfAFault(t *testing.T) {
 	}
 }
 
+// Who waits until a fault is over is answered late, and nobody was meanwhile.
+func TestWhoWaitsIsNotAnswered(t *testing.T) {
+	t.Parallel()
+	r := &bench.Results{Header: header(), Slices: turn("a", 0, 9, 9, 9, 9, 9, 9, 9)}
+	for i, waited := range []time.Duration{2: 300, 3: 200, 4: 100} {
+		if waited > 0 {
+			r.Slices[i].Latency = latencies(waited * time.Millisecond)
+		}
+	}
+	r.Slices[2].Latency = latencies(time.Millisecond, 300*time.Millisecond)
+	r.End.Events = []bench.Event{event("a", "hung", 250, 540)}
+	o := r.Outcomes()[0]
+	assert.Equal(t, 200*time.Millisecond, o.Unanswered, "from 300 ms on: all that waited was answered after 500 ms")
+	assert.Equal(t, 60*time.Millisecond, o.Again)
+	assert.EqualValues(t, 45, o.Answered)
+
+	r.Slices[6].Latency = latencies(time.Minute) // long after the turn
+	assert.Equal(t, bench.Never, r.Outcomes()[0].Again)
+}
+
 // An operation belongs to the slice in which it began: what was under way when
 // the fault came may be in the one before.
 func TestTheWorstLatencyOfAFault(t *testing.T) {

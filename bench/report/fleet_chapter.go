@@ -19,7 +19,7 @@ func (r run) fleetChapter(id string) chapter {
 	}
 	c := chapter{
 		ID: id, Heading: "One Redis and its mirrors", Text: fleetIntroduction(f),
-		Table: fleetRows(f), Below: strings.Join(each(f.Notes(), sentence), " "), Tabular: true,
+		Table: fleetRows(f), Said: each(f.Notes(), sentence), Tabular: true,
 	}
 	charts := []fleetLine{
 		{"CPU time of Redis", "of a core", share, f.Share, func(p bench.FleetPoint) float64 { return p.Share }, false},
@@ -137,7 +137,11 @@ func fleetRows(f bench.Fleet) table {
 func fleetEstimateRow(e bench.FleetEstimate) []cell {
 	shares := number(cores(e.Share.Center))
 	if bounded(e.Share) {
-		shares.Below = cores(max(e.Share.Low, 0)) + "–" + cores(e.Share.High)
+		text := significant
+		if math.Abs(e.Share.Center) < 1 {
+			text = share
+		}
+		shares.Below = text(max(e.Share.Low, 0)) + "–" + text(e.Share.High)
 	}
 	connections := number(amount(e.Connections.Center))
 	if e.Refused {
@@ -170,7 +174,9 @@ func (r run) fleetMarkdown(b *strings.Builder) {
 		markdownRow(b, texts(row))
 	}
 	b.WriteByte('\n')
-	wrap(b, prose(strings.Join(each(f.Notes(), sentence), " ")), "", "", documentWidth)
+	for _, note := range each(f.Notes(), sentence) {
+		wrap(b, prose(note), "- ", "  ", documentWidth)
+	}
 }
 
 // texts are cells in one line each.

@@ -28,14 +28,16 @@ func TestFleetChapter(t *testing.T) {
 	assert.Equal(t, "100000 estimated", c.Table.Rows[5][0].Text)
 	assert.Equal(t, "more than it allows", c.Table.Rows[5][2].Below)
 	assert.Equal(t, "one does not do", c.Table.Rows[5][7].Below)
-	assert.Contains(t, c.Below, "100,000 mirrors would use")
-	assert.Contains(t, c.Below, "does not fit on one Redis")
+	said := strings.Join(c.Said, " ")
+	assert.Contains(t, said, "100,000 mirrors would use")
+	assert.Contains(t, said, "does not fit on one Redis")
 	assert.Equal(t, []string{"Another note."}, r.notes(), "the others stand there")
 
 	one := fleet(t)
 	one.Slices = one.Slices[:3]
 	c = newRun(one).fleetChapter("x")
 	assert.Len(t, c.Table.Rows, 1)
-	assert.Contains(t, c.Below, "one number of mirrors is no line")
+	require.Len(t, c.Said, 1)
+	assert.Contains(t, c.Said[0], "one number of mirrors is no line")
 	assert.False(t, strings.Contains(pageOf(t, closed(t)), "mirrors</h3>"))
 }

@@ -43,7 +43,8 @@ type chapter struct {
 	Stacked           bool // one below the other: they share an axis
 	Tabular           bool // the table says something without charts, too
 	Table             table
-	Below             string // the table
+	Below             string   // the table
+	Said              []string // and below that
 }
 
 // Layout is the class of the charts: one that is alone takes the whole width.

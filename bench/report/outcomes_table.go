@@ -52,11 +52,11 @@ func (r run) outcomesLeftOut() string {
 
 // outcomeMeaning says what the columns of these tables mean.
 func (r run) outcomeMeaning() string {
-	text := "began: since the contender's turn did. unanswered: the longest time in which no operation began that was answered. " +
-		"again: how long after the end one did. worst: latency of those that were answered. " +
-		"An event has what follows it until the next one begins. Times are to within a slice"
+	text := "began: since the contender's turn did. unanswered: the longest time in which nobody was answered. " +
+		"again: how long after the end somebody was. worst: latency of those that were answered. " +
+		"An event has what follows it until the next one begins. Times are to within two slices"
 	if slice := r.Header.Settings["slice"]; slice != "" {
-		text += ", " + slice
+		text += " of " + slice
 	}
 	return text + "."
 }
