@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/rescindhq/rescind/bench"
 )
@@ -74,6 +75,7 @@ type column struct {
 func document(runs []*bench.Results) string {
 	var b strings.Builder
 	var all []bench.Description
+	last := runs[len(runs)-1]
 	for len(runs) > 0 {
 		together := slices.IndexFunc(runs, func(r *bench.Results) bool { return title(r) != title(runs[0]) })
 		if together < 0 {
@@ -90,6 +92,7 @@ func document(runs []*bench.Results) string {
 		}
 		seen[d.Name] = true
 	}
+	b.WriteString("\n" + measured(last) + "\n")
 	return b.String()
 }
 
@@ -109,7 +112,7 @@ func title(r *bench.Results) string {
 func group(b *strings.Builder, runs []*bench.Results) []bench.Description {
 	var contenders []bench.Description
 	var columns []column
-	left := map[string]bool{}
+	var left []string
 	for _, r := range runs {
 		for _, d := range r.Header.Scenarios {
 			if !slices.ContainsFunc(contenders, func(other bench.Description) bool { return other.Name == d.Name }) {
@@ -117,8 +120,8 @@ func group(b *strings.Builder, runs []*bench.Results) []bench.Description {
 			}
 		}
 		for _, note := range r.End.Notes {
-			if name, ok := strings.CutPrefix(note, "left out: "); ok {
-				left[name] = true
+			if who, ok := strings.CutPrefix(note, "left out: "); ok && !slices.Contains(left, who) {
+				left = append(left, who)
 			}
 		}
 		columns = append(columns, columnsOf(r)...)
@@ -137,8 +140,8 @@ func group(b *strings.Builder, runs []*bench.Results) []bench.Description {
 		b.WriteString("\n")
 	}
 	b.WriteString("\n")
-	for name := range left {
-		fmt.Fprintf(b, "Left out: %s\n\n", plain(name))
+	for _, who := range left {
+		fmt.Fprintf(b, "Left out: %s\n\n", plain(who))
 	}
 	return contenders
 }
@@ -153,7 +156,7 @@ func columnsOf(r *bench.Results) []column {
 		if s.Concurrency == 1 {
 			workers = "a lone caller"
 		}
-		heading := fmt.Sprintf("%s, %s tokens, %s", r.Header.Settings["algorithms"], r.Header.Settings["tokens"], workers)
+		heading := fmt.Sprintf("%s, %s tokens, %s", r.Header.Settings["algorithms"], grouped(r.Header.Settings["tokens"]), workers)
 		columns = append(columns, column{heading, r, s.Concurrency, r.Ratios()})
 	}
 	return columns
@@ -182,6 +185,21 @@ func times(in bench.Interval) string {
 		return fmt.Sprintf("%.3g ×", 1/in.Center)
 	}
 	return fmt.Sprintf("%.3g × (%.3g–%.3g)", 1/in.Center, 1/in.High, 1/in.Low)
+}
+
+// grouped sets the thousands of a number apart.
+func grouped(digits string) string {
+	if len(digits) <= 3 {
+		return digits
+	}
+	return grouped(digits[:len(digits)-3]) + "," + digits[len(digits)-3:]
+}
+
+// measured says where and when.
+func measured(r *bench.Results) string {
+	e := r.Header.Environment
+	return fmt.Sprintf("Measured on %s, %d cores (GOMAXPROCS %d), %s/%s, %s, Redis %s, on %s.",
+		plain(e.CPU), e.Cores, e.GOMAXPROCS, e.OS, e.Arch, e.Go, e.Redis["version"], r.Header.Time.UTC().Format(time.DateOnly))
 }
 
 var address = regexp.MustCompile(`https://pkg\.go\.dev/([^ ,]+[^ ,.])`)
