@@ -12,7 +12,7 @@ import (
 // mayDiffer are the settings that are not of the workload.
 func mayDiffer() []string {
 	return []string{
-		"redis", "prefix", "url", "server-cpu", "token-file", "keys", "issuer", "audience", // places
+		"redis", "prefix", "url", "server-cpu", "client", "token-file", "keys", "issuer", "audience", // places
 		"out", "baseline", // of the report
 		"duration", "seed",
 	}

@@ -59,6 +59,7 @@ func catalog() []kind {
 		coldStartKind(),
 		rotateKind(),
 		httpVerifyKind(),
+		introspectKind(),
 		memoryKind(),
 		naiveKind(),
 		existsKind(),

@@ -42,16 +42,16 @@ func shown(u *url.URL) string {
 
 // contenderNames tells several URLs apart: http-verify:HOST/PATH, with a number
 // where that is the same twice. One alone is http-verify.
-func contenderNames(targets []string) []string {
+func contenderNames(scenario string, targets []string) []string {
 	if len(targets) == 1 {
-		return []string{httpVerifyName}
+		return []string{scenario}
 	}
 	var names []string
 	times := map[string]int{}
 	for _, target := range targets {
-		name := httpVerifyName + ":?"
+		name := scenario + ":?"
 		if u, err := parseTarget(target); err == nil {
-			name = httpVerifyName + ":" + u.Host + u.EscapedPath()
+			name = scenario + ":" + u.Host + u.EscapedPath()
 		}
 		if times[name]++; times[name] > 1 {
 			name += "#" + strconv.Itoa(times[name])
@@ -91,12 +91,12 @@ func isBearer(token string) bool {
 // httpTokens are the tokens to ask about: those that were given, or access
 // tokens of the server's own, signed with its key ring. No session of theirs is
 // known to the server, nor need it be.
-func httpTokens(ctx context.Context, knobs Knobs, progress func(what string, share float64)) ([]string, error) {
+func httpTokens(ctx context.Context, scenario string, knobs Knobs, progress func(what string, share float64)) ([]string, error) {
 	if len(knobs.RawTokens) > 0 {
 		return knobs.RawTokens, nil
 	}
 	if knobs.KeysDir == "" || knobs.Issuer == "" {
-		return nil, fmt.Errorf("%w: %s asks about tokens: give it some, or the server's keys and issuer to make them", ErrMissing, httpVerifyName)
+		return nil, fmt.Errorf("%w: %s asks about tokens: give it some, or the server's keys and issuer to make them", ErrMissing, scenario)
 	}
 	ring, err := rotation.OpenKeyRing(knobs.KeysDir, rotation.KeyRingOptions{})
 	if err != nil {

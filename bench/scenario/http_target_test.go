@@ -32,9 +32,9 @@ func TestHTTPVerify_RefusesTargetsAndTokens(t *testing.T) {
 
 func TestContenderNames_TellTargetsApart(t *testing.T) {
 	t.Parallel()
-	assert.Equal(t, []string{"http-verify"}, contenderNames([]string{"http://a/"}))
+	assert.Equal(t, []string{"http-verify"}, contenderNames(httpVerifyName, []string{"http://a/"}))
 	assert.Equal(t, []string{"http-verify:a:80/v1/verify", "http-verify:b", "http-verify:b#2"},
-		contenderNames([]string{"http://a:80/v1/verify", "http://b", "https://b?scope=x"}))
+		contenderNames(httpVerifyName, []string{"http://a:80/v1/verify", "http://b", "https://b?scope=x"}))
 }
 
 func TestHTTPVerify_NothingToAskAbout(t *testing.T) {

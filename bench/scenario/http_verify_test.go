@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"context"
 	"crypto/x509"
 	"errors"
 	"io"
@@ -46,6 +47,10 @@ func protected(t *testing.T, ring *rotation.KeyRing, list *denylist.Memory) *htt
 	})))
 	t.Cleanup(server.Close)
 	return server
+}
+
+func newHTTPVerify(ctx context.Context, target string, tokens []string, knobs httpKnobs) (*httpAsker, error) {
+	return newHTTPAsker(ctx, target, tokens, knobs, askBearers)
 }
 
 func httpKnobsOf(dir string, urls ...string) Knobs {

@@ -26,14 +26,15 @@ type Knobs struct {
 	Runs       time.Duration              // how long the whole run takes: tokens that live less are refused; 0: not known
 
 	Redis      RedisKnobs
-	URLs       []string // of http-verify; each is a contender of its own
-	RawTokens  []string // of http-verify, instead of tokens of our own making
-	KeysDir    string   // of http-verify: the server's key ring, to sign with
-	Issuer     string   // of http-verify's tokens
-	Audience   []string // of http-verify's tokens; default "rescind"
-	ServerCPU  []string // of http-verify: the URL of Prometheus metrics, or a process id; one of all URLs, or one of each
-	Follower   []string // of propagation: the command that calls Follow, on its standard input and output
-	Concurrent int      // the most workers that will be asked for; default 1
+	URLs       []string    // of http-verify; each is a contender of its own
+	RawTokens  []string    // of http-verify, instead of tokens of our own making
+	KeysDir    string      // of http-verify: the server's key ring, to sign with
+	Issuer     string      // of http-verify's tokens
+	Audience   []string    // of http-verify's tokens; default "rescind"
+	ServerCPU  []string    // of http-verify: the URL of Prometheus metrics, or a process id; one of all URLs, or one of each
+	Client     ClientKnobs // of introspect: who asks
+	Follower   []string    // of propagation: the command that calls Follow, on its standard input and output
+	Concurrent int         // the most workers that will be asked for; default 1
 
 	Sizes       []int   // of cold-start: entries of its denylists, each a contender of its own; default 10,000; at most 10 million
 	Revocations float64 // of fleet: a second; default 10; 0.1 to 1000
@@ -233,6 +234,11 @@ func (k *Knobs) suffice(kinds []kind, rivals bool) error {
 		}
 		if slices.Contains(kind.needs, needURL) && len(k.URLs) == 0 {
 			return fmt.Errorf("%w: %s measures what is behind a URL: name one", ErrMissing, kind.name)
+		}
+		if kind.name == introspectName {
+			if err := k.checkIntrospect(kinds); err != nil {
+				return err
+			}
 		}
 	}
 	return k.checkShare(kinds, rivals)

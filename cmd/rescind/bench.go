@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -68,8 +69,10 @@ func benchTrouble(err error) error {
 		return wrong.hint("rescind bench run --out writes such files; this one was changed, or is another")
 	case errors.Is(err, bench.ErrDifferent):
 		return wrong.hint("both have to be runs of one command on one machine: rescind bench report shows them side by side")
+	case errors.Is(err, scenario.ErrClient):
+		return wrong.hint("is --client the id, and %s the key, that rescind clients add printed? and does the URL introspect?", clientSecretVariable)
 	case errors.Is(err, scenario.ErrRefused) && !refusesTokens(err):
-		return wrong.hint("is it the path that checks tokens? that of rescind serve is /v1/verify")
+		return wrong.hint("is it the path that checks tokens? that of rescind serve is /v1/verify; of introspect, /oauth/introspect")
 	case errors.Is(err, scenario.ErrRefused):
 		return wrong.hint("the tokens have to be alive, and good at that URL: --token-file, or --keys, --issuer and --audience")
 	case errors.Is(err, scenario.ErrUnreachable):
@@ -91,5 +94,5 @@ func benchTrouble(err error) error {
 // of them.
 func refusesTokens(err error) bool {
 	var answer bench.Classed
-	return errors.As(err, &answer) && (answer.Class() == "http_401" || answer.Class() == "http_403")
+	return errors.As(err, &answer) && slices.Contains([]string{"http_401", "http_403", "inactive"}, answer.Class())
 }

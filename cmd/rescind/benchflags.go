@@ -48,6 +48,7 @@ type benchFlags struct {
 	urls      []string
 	tokenFile string
 	serverCPU []string
+	client    string
 
 	fleetFlags
 
@@ -80,6 +81,7 @@ func declareBench(fs *pflag.FlagSet) *benchFlags {
 	fs.StringArrayVar(&f.urls, "url", nil, "")
 	fs.StringVar(&f.tokenFile, "token-file", "", "")
 	fs.StringArrayVar(&f.serverCPU, "server-cpu", nil, "")
+	fs.StringVar(&f.client, "client", "", "")
 	f.fleetFlags.declare(fs)
 	fs.StringVar(&f.baseline, "baseline", "", "")
 	fs.StringVar(&f.out, "out", "", "")
@@ -192,6 +194,9 @@ func (c *call) knobs(ctx context.Context, f *benchFlags) (scenario.Knobs, error)
 	if k.Follower, err = followerCommand(); err != nil {
 		return k, err
 	}
+	if k.Client, err = c.benchClient(f); err != nil {
+		return k, err
+	}
 	if k.RawTokens, err = c.readTokens(ctx, f.tokenFile); err != nil || c.redis == "" {
 		return k, err
 	}
@@ -210,7 +215,7 @@ func (c *call) checkSigner(f *benchFlags) error {
 		return nil
 	}
 	if c.keys == "" || c.issuer == "" {
-		return usageError("http-verify has no tokens to ask about").
+		return usageError("%s has no tokens to ask about", c.asksURLs()).
 			hint("--token-file FILE has some, one a line; or --keys DIR and --issuer URL are the server's own, and sign them")
 	}
 	_, err := c.openKeys()
