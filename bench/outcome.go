@@ -29,6 +29,7 @@ type Outcome struct {
 	// Again is how long after the event's end somebody was: 0 where somebody
 	// always was, Never where nobody was until the turn ended.
 	Again time.Duration
+	After time.Duration // how long was measured after the event's end
 	Worst time.Duration // latency of those that were answered; 0: none was
 }
 
@@ -164,6 +165,7 @@ func outcome(e Event, next time.Duration, turn []sight) Outcome {
 		}
 		o.Unanswered = max(o.Unanswered, silence)
 	}
+	o.After = max(turn[len(turn)-1].ends-e.Until, 0)
 	o.Again = again(o, turn)
 	return o
 }

@@ -94,7 +94,9 @@ func TestWhoWaitsIsNotAnswered(t *testing.T) {
 	assert.EqualValues(t, 45, o.Answered)
 
 	r.Slices[6].Latency = latencies(time.Minute) // long after the turn
-	assert.Equal(t, bench.Never, r.Outcomes()[0].Again)
+	o = r.Outcomes()[0]
+	assert.Equal(t, bench.Never, o.Again)
+	assert.Equal(t, 160*time.Millisecond, o.After)
 }
 
 // An operation belongs to the slice in which it began: what was under way when

@@ -16,7 +16,8 @@ type EventDocument struct {
 	Errors     map[string]int64 `json:"errors,omitempty"` // by class
 	Unbegun    int64            `json:"unbegun,omitempty"`
 	Unanswered *time.Duration   `json:"unanswered_ns,omitempty"` // the longest time
-	Again      *time.Duration   `json:"again_ns,omitempty"`      // after the event's end; absent: never
+	Again      *time.Duration   `json:"again_ns,omitempty"`      // after the event's end; absent: never while it was measured
+	After      time.Duration    `json:"after_ns"`                // how long it was
 	Worst      *time.Duration   `json:"worst_ns,omitempty"`      // latency; absent: nobody was answered
 }
 
@@ -34,7 +35,7 @@ type GaugeDocument struct {
 func eventDocument(o bench.Outcome) EventDocument {
 	d := EventDocument{
 		Event: o.Event, Turn: o.Turn, Slices: o.Slices,
-		Answered: o.Answered, Errors: o.Errors, Unbegun: o.Unbegun,
+		After: o.After, Answered: o.Answered, Errors: o.Errors, Unbegun: o.Unbegun,
 	}
 	if o.Slices == 0 {
 		return d

@@ -77,7 +77,7 @@ func unansweredText(o bench.Outcome) string {
 
 func againText(o bench.Outcome) string {
 	switch {
-	case o.Slices == 0:
+	case o.Slices == 0 || o.Again == bench.Never && o.After == 0:
 		return unknown
 	case o.Again == bench.Never:
 		return "never"
@@ -118,8 +118,10 @@ func outcomeText(o bench.Outcome) string {
 	switch {
 	case o.Slices == 0:
 		return "nothing was measured then"
+	case o.Again == bench.Never && o.After == 0:
+		return join(", ", "nobody was answered for "+duration(o.Unanswered), failedText(o))
 	case o.Again == bench.Never:
-		return "nobody was answered again"
+		return join(", ", "nobody was answered again", failedText(o))
 	case o.Unanswered == 0:
 		return join(", ", "somebody was always answered", failedText(o))
 	}
