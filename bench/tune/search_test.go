@@ -75,8 +75,10 @@ func (m *machine) slice(r tune.Round, name string, p tune.Point, round int, toge
 			cost /= max(1-r.Rate/m.most(p), 0.001) // a queue
 		}
 	}
-	s.Latency = hdrhistogram.New(1, int64(10*time.Second), 2)
-	_ = s.Latency.RecordValues(int64(cost*1e9), s.Operations)
+	if r.Rate > 0 { // else nobody asks
+		s.Latency = hdrhistogram.New(1, int64(10*time.Second), 2)
+		_ = s.Latency.RecordValues(int64(cost*1e9), s.Operations)
+	}
 	each := time.Duration(cpu * m.jitter() * 1e9)
 	s.CPU = map[string]time.Duration{bench.Client: each * time.Duration(s.Operations), bench.Redis: 0}
 	if m.errors != nil {
@@ -122,7 +124,7 @@ func far(p, want tune.Point, each float64) float64 {
 func TestSearch_Separable(t *testing.T) {
 	t.Parallel()
 	want := tune.Point{4, 2, 1, 3, 2}
-	for seed := range uint64(5) {
+	for seed := range uint64(3) {
 		m := newMachine(seed, 0.02, func(p tune.Point) float64 { return 1e-4 * far(p, want, 0.1) })
 		o := search(t, task(m))
 		assert.Equal(t, append(want, 0), o.Best, "seed %d", seed)
@@ -156,7 +158,7 @@ func TestSearch_Interacting(t *testing.T) {
 		}
 		return 1e-4
 	}
-	for seed := range uint64(5) {
+	for seed := range uint64(3) {
 		o := search(t, task(newMachine(seed, 0.02, after)))
 		assert.Equal(t, tune.Point{0, 2, 4, 2, 2, 0}, o.Best, "seed %d", seed)
 
@@ -169,7 +171,7 @@ func TestSearch_Interacting(t *testing.T) {
 // What a start brings along and does nothing is taken back.
 func TestSearch_TakesBackWhatDoesNothing(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(5) {
+	for seed := range uint64(3) {
 		m := newMachine(seed, 0.02, func(p tune.Point) float64 { return 1e-4 * far(p, tune.Point{4}, 0.1) })
 		with := task(m)
 		with.Starts = []tune.Point{{4, 0, 0, 4, 1, 0}}
@@ -180,8 +182,8 @@ func TestSearch_TakesBackWhatDoesNothing(t *testing.T) {
 // Under noise alone the answer is the defaults, whatever the seed.
 func TestSearch_NoiseAlone(t *testing.T) {
 	t.Parallel()
-	for _, noise := range []float64{0, 0.02, 0.1, 0.3} {
-		for seed := range uint64(10) {
+	for _, noise := range []float64{0, 0.02, 0.2} {
+		for seed := range uint64(5) {
 			o := search(t, task(newMachine(seed, noise, func(tune.Point) float64 { return 1e-4 })))
 			assert.Equal(t, o.Defaults, o.Best, "noise %v, seed %d", noise, seed)
 		}
@@ -198,7 +200,7 @@ func TestSearch_NeverWeaker(t *testing.T) {
 		}
 		return 1e-4 * far(p, tune.Point{4}, 0.1)
 	}
-	for seed := range uint64(5) {
+	for seed := range uint64(3) {
 		strict := task(newMachine(seed, 0.02, cost))
 		strict.Starts = []tune.Point{{4, 2, 2, 2, 2, 1}} // not even by a start
 		o := search(t, strict)
