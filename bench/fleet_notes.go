@@ -49,7 +49,11 @@ func (f Fleet) line() string {
 
 // say says what a number of mirrors would cost.
 func (f Fleet) say(e FleetEstimate) string {
-	note := fmt.Sprintf("%s mirrors would use %.3g of a core of Redis", thousands(e.Mirrors), e.Share.Center)
+	cores := "of a core"
+	if e.Share.Center >= 1 {
+		cores = "cores"
+	}
+	note := fmt.Sprintf("%s mirrors would use %.3g %s of Redis", thousands(e.Mirrors), e.Share.Center, cores)
 	if finite(e.Share.Low) && finite(e.Share.High) {
 		note += fmt.Sprintf(" (%.3g to %.3g)", max(e.Share.Low, 0), e.Share.High)
 	}

@@ -43,7 +43,7 @@ func TestFleetTable(t *testing.T) {
 		"1000 1.00 cores ±", "1004 1.00 MB/s",
 		"(*): does not count",
 		"fleet with 100 mirrors: 100 % of this machine's cores were used",
-		"100,000 mirrors would have Redis use 100 cores",
+		"100,000 mirrors would use 100 cores of Redis",
 		"100,004 connections, more than its maxclients (10,000)",
 		"does not fit on one Redis (over 0.7 of a core): it takes 144 of them, or a relay that reads once for many",
 	} {

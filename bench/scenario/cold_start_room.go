@@ -16,8 +16,9 @@ const (
 	defaultSize = 10_000
 	minSize     = 2
 	maxSizes    = 8
-	// redisBytes is what an entry takes of Redis, with its member of the index.
-	redisBytes = 400
+	// redisBytes is what an entry takes of Redis, with its member of the index and a
+	// long prefix.
+	redisBytes = 430
 	// startBytes is what one takes of this process at most: the rival's map.
 	startBytes    = 300
 	maxStartBytes = 12 << 30
