@@ -33,10 +33,10 @@ type Staged interface {
 	// Play has it happen, beside the operations of one turn that is measured,
 	// not of a warm-up, and that has just begun. at is how long the run lasts
 	// when Play is called, to the moment: the instants of an Event count from the
-	// run's beginning. It is called from a goroutine of its own, once a turn, and the run goes on when it has returned: that should be soon
-	// after ctx has ended, as the turn has, or a run that was interrupted. An
-	// error that came before ends the run; what comes after is what became of
-	// ctx, and is ignored.
+	// run's beginning. It is called from a goroutine of its own, once a turn, and
+	// the run goes on when it has returned: that should be soon after ctx has
+	// ended, as the turn has, or a run that was interrupted. An error that came
+	// before ends the run; what comes after is what became of ctx, and is ignored.
 	Play(ctx context.Context, at time.Duration) error
 }
 

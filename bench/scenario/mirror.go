@@ -128,14 +128,16 @@ func (m *mirrorSide) settle(ctx context.Context, p *population) error {
 // or none of them.
 func (m *mirrorSide) until(ctx context.Context, p *population, denied bool) error {
 	deadline := time.Now().Add(mirrorPatience)
+tokens:
 	for _, n := range p.revoked {
 		for {
 			err := m.Mirror.Check(ctx, p.tokens[n].known)
-			if err != nil && !errors.Is(err, denylist.ErrRevoked) {
+			switch {
+			case ctx.Err() != nil, err != nil && !errors.Is(err, denylist.ErrRevoked) && !errors.Is(err, denylist.ErrUnavailable):
 				return fmt.Errorf("scenario: asking the mirror: %w", err)
-			}
-			if (err != nil) == denied {
-				break
+			case errors.Is(err, denylist.ErrUnavailable): // a busy machine; with production's deadline that may be
+			case (err != nil) == denied:
+				continue tokens
 			}
 			if time.Now().After(deadline) {
 				return fmt.Errorf("%w: scenario: the mirror does not hear of changes", denylist.ErrUnavailable)
