@@ -71,6 +71,12 @@ func ofStage(flag string) (scenarios []string, ok bool) {
 		return []string{"storm"}, true
 	case "calm":
 		return []string{"outage", "storm"}, true
+	case "sizes":
+		return []string{"cold-start", "cold-start-scan"}, true
+	case "revocations":
+		return []string{"fleet"}, true
+	case "client":
+		return []string{"introspect"}, true
 	}
 	return nil, false
 }
