@@ -227,6 +227,10 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte(lines(`{"kind":"header","schema":"rescind-bench/1","scenarios":[{"name":"a","guarantee":"none"}]}`,
 		`{"kind":"slice","contender":"a","concurrency":1,"wall_ns":1,"gauges":{"connections":1e15,"drift":-0.5}}`,
 		`{"kind":"end","events":[{"contender":"a","concurrency":1,"name":"hung","from_ns":1,"until_ns":1}]}`)))
+	f.Add([]byte(lines(`{"kind":"header","schema":"rescind-bench/1","scenarios":[{"name":"fleet"}],"settings":{"revocations":"10"}}`,
+		`{"kind":"slice","contender":"fleet","concurrency":1,"wall_ns":1,"cpu_ns":{"redis":1},"gauges":{"connections":1}}`,
+		`{"kind":"slice","contender":"fleet","concurrency":9,"wall_ns":1,"cpu_ns":{"redis":360000000000000},"gauges":{"connections":-1e15}}`,
+		`{"kind":"end"}`)))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		got, err := bench.Read(bytes.NewReader(data))
 		if err != nil {
@@ -239,6 +243,9 @@ func FuzzRead(f *testing.F) {
 		got.Ratios()
 		got.Outcomes()
 		got.Gauges()
+		if fleet, ok := got.Fleet(); ok {
+			fleet.Notes()
+		}
 
 		// What was read can be written, and reads the same.
 		var out bytes.Buffer
