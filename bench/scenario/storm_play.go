@@ -53,17 +53,17 @@ func (s *storm) of() string { return fmt.Sprintf("%s@%d", s.name, s.concurrency)
 // many were.
 func (s *storm) revokeAll(ctx context.Context) (int, error) {
 	var done atomic.Int64
-	writers, ctx := errgroup.WithContext(ctx)
+	writers, group := errgroup.WithContext(ctx) // which ends when all are done
 	writers.SetLimit(stormWriters)
 	s.batches(func(entries []denylist.Entry, victims []int) bool {
 		writers.Go(func() error {
-			if err := s.revoke(ctx, entries, victims); err != nil {
+			if err := s.revoke(group, entries, victims); err != nil {
 				return err
 			}
 			done.Add(int64(len(entries)))
 			return nil
 		})
-		return ctx.Err() == nil
+		return group.Err() == nil
 	})
 	err := writers.Wait()
 	if err == nil {
