@@ -20,7 +20,7 @@ func atMost(times float64) target  { return target{"≤", times, "×"} }
 
 // The reasons for what is missed.
 const (
-	whyHot    = "each verdict reads the clock, hashes and compares the whole token, and looks for its entries"
+	whyHot    = "half of a verdict is to read the clock, and much of the rest to compare the whole token"
 	whyHash   = "one hash of a token takes no longer than to read the clock, which a verdict does too"
 	whyStrict = "a check asks for a key of each scope, where EXISTS asks for one"
 	whyRest   = "over sixteen writes a second a mirror rests up to 62 ms before it reads what came: thousands share a Redis"
