@@ -113,33 +113,46 @@ func (s *Stand) openCandidate(ctx context.Context, c *Candidate, name string, of
 	if s.redis.loading != nil {
 		client.AddHook(s.redis.loading)
 	}
-	p, list := s.population, verifier.Denylist(store)
+	list := verifier.Denylist(store)
 	if of.Mirror {
 		var m *mirrorSide
 		if m, stop, err = s.mirrorOf(ctx, store, denylist.MirrorOptions{Wakes: of.MirrorWakes}); err != nil {
 			return err
 		}
-		if err := m.settle(ctx, p); err != nil {
+		if err := m.settle(ctx, s.population); err != nil {
 			return err
 		}
 		list = m.Mirror // which asks Redis where it cannot tell, as in production
 	}
-	v, err := verifier.New(list, []verifier.Issuer{p.issuer()}, verifier.Options{CacheEntries: of.CacheEntries})
+	v, err := verifier.New(list, []verifier.Issuer{s.population.issuer()}, verifier.Options{CacheEntries: of.CacheEntries})
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrKnob, err)
 	}
 	if err := s.fillCache(ctx, v, of.CacheEntries); err != nil {
 		return err
 	}
-	verify := newByToken(p, p.everyone(), p.verification(v, judge))
-	c.contender = bench.Contender{Name: name, Scenario: verify, Meters: s.redis.meter}
-	if of.Mirror {
-		c.contender.Scenario = yielding(p, 16, p.verification(v, judge))
-	}
-	c.checks = bench.Contender{Name: name, Meters: s.redis.meter, Scenario: newByToken(p, p.everyone(), func(ctx context.Context, n uint32) error {
-		return judge(store.Check(ctx, p.tokens[n].known), p.tokens[n].revoked)
-	})}
+	c.contender, c.checks = s.tuned(name, v, of.Mirror), s.asking(name, store)
 	return nil
+}
+
+// tuned verifies the stand's tokens.
+func (s *Stand) tuned(name string, v *verifier.Verifier, mirrored bool) bench.Contender {
+	p := s.population
+	do := p.verification(v, judge)
+	c := bench.Contender{Name: name, Scenario: newByToken(p, p.everyone(), do), Meters: s.redis.meter}
+	if mirrored {
+		c.Scenario = yielding(p, 16, do)
+	}
+	return c
+}
+
+// asking asks a store about the stand's tokens.
+func (s *Stand) asking(name string, store *denylist.Redis) bench.Contender {
+	p := s.population
+	check := func(ctx context.Context, n uint32) error {
+		return judge(store.Check(ctx, p.tokens[n].known), p.tokens[n].revoked)
+	}
+	return bench.Contender{Name: name, Scenario: newByToken(p, p.everyone(), check), Meters: s.redis.meter}
 }
 
 // fillers is how many tokens are seen at once while a cache is filled, so that

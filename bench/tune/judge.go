@@ -23,8 +23,8 @@ const (
 	// promising is a ratio that is worth a second run.
 	promising = 0.985
 	// astray is a difference in time that CPU time may not make up for, though no
-	// interval shows it; unless that is wider than vague, and says nothing.
-	astray, vague = 0.03, 0.2
+	// interval shows it: what waits for a distant Redis uses little.
+	astray = 0.03
 )
 
 // Comparison is how one point did beside another, in turns.
@@ -76,8 +76,8 @@ func (c *Comparison) byThroughput(rates bench.Interval) {
 	if c.Verdict != Same {
 		return
 	}
-	cpu, silent := verdict(c.CPU), c.Main.High-c.Main.Low > vague
-	if cpu == Better && (silent || c.Main.Center <= 1+astray) || cpu == Worse && (silent || c.Main.Center >= 1-astray) {
+	cpu := verdict(c.CPU)
+	if cpu == Better && c.Main.Center <= 1+astray || cpu == Worse && c.Main.Center >= 1-astray {
 		c.Verdict, c.By = cpu, ByCPU
 	}
 }

@@ -114,7 +114,7 @@ func (t *tuning) nearest() string {
 func (t *tuning) paste() string {
 	var b strings.Builder
 	if len(t.changes()) == 0 {
-		return "Nothing to change. " + sentence(t.deadline())
+		return "Nothing to change.\n" + sentence(t.deadline())
 	}
 	b.WriteString("For the file that rescind serve --config names:\n\n" + indent(t.config()))
 	if lines := t.goOptions(); lines != nil {
@@ -137,7 +137,7 @@ func sentence(text string) string {
 // deadline says what a check needs, and what less would do.
 func (t *tuning) deadline() string {
 	if t.tail == nil || t.tail.need == 0 {
-		return ""
+		return fmt.Sprintf("check-timeout: not judged: how long a check takes was not measured; the default is %s.", formatDuration(defaultCheckTimeout))
 	}
 	l := t.tail.latency
 	measured := fmt.Sprintf("of %s checks at %s/s the slowest took %s, p99.9 was %s", grouped(l.TotalCount()), grouped(int64(t.tail.rate)),
