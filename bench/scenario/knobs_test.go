@@ -60,6 +60,12 @@ func TestKnobsThatMakeNoSense(t *testing.T) {
 		"braces in the prefix":   func(k *Knobs) { k.Redis.Prefix = "a{b}" },
 		"long prefix":            func(k *Knobs) { k.Redis.Prefix = strings.Repeat("a", maxPrefix+1) },
 		"a URL of another kind":  func(k *Knobs) { k.URLs = []string{"ftp://host/"} },
+		"no such fault":          func(k *Knobs) { k.Outage.Faults = []Fault{{Name: "burnt", Lasts: time.Second}} },
+		"an endless fault":       func(k *Knobs) { k.Outage.Faults = []Fault{{Name: FaultHung, Lasts: time.Hour}} },
+		"too many faults":        func(k *Knobs) { k.Outage.Faults = make([]Fault, maxFaults+1) },
+		"a negative calm":        func(k *Knobs) { k.Calm = -1 },
+		"a negative storm":       func(k *Knobs) { k.Storm = -1 },
+		"an impatient outage":    func(k *Knobs) { k.Outage.CheckTimeout = -1 },
 		"one URL twice":          func(k *Knobs) { k.URLs = []string{"http://host/", "http://host/"} },
 		"a URL with a password":  func(k *Knobs) { k.URLs = []string{"http://user:secret@host/"} },
 	} {

@@ -3,6 +3,7 @@ package scenario
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -100,4 +101,36 @@ func TestFollowRefusesWhatItIsNotTold(t *testing.T) {
 	assert.ErrorIs(t, Follow(t.Context(), strings.NewReader("hello\n"), &said), ErrKnob)
 	assert.ErrorIs(t, Follow(t.Context(), strings.NewReader("{}\n"), &said), denylist.ErrInvalid)
 	assert.Empty(t, said.String())
+}
+
+// A process whose Redis hangs hears of a revocation when that is over: the run
+// shows the fault, all of it, as how long that took.
+func TestPropagationAcrossAFault(t *testing.T) {
+	t.Parallel()
+	const hung = 700 * time.Millisecond
+	server := redistest.Start(t)
+	s := openStand(t, []string{"propagation"}, small(server, "bench"))
+	var from, until time.Time
+	var faulty sync.WaitGroup
+	var worst time.Duration
+	_, err := bench.Run(t.Context(), bench.Plan{
+		Contenders: s.Contenders(), Concurrency: []int{1}, Rate: 20, Duration: 2 * time.Second, Slice: 100 * time.Millisecond,
+	}, func(slice bench.Slice) error {
+		if from.IsZero() { // after the first slice
+			from = time.Now()
+			server.Stop()
+			faulty.Go(func() {
+				time.Sleep(hung)
+				server.Continue()
+				until = time.Now()
+			})
+		}
+		assert.Empty(t, slice.Errors)
+		worst = max(worst, time.Duration(slice.Latency.Max()))
+		return nil
+	})
+	require.NoError(t, err)
+	faulty.Wait()
+	// The next one was due a twentieth of a second after it began, at the latest.
+	assert.GreaterOrEqual(t, worst, until.Sub(from)-hung/5)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -54,8 +55,8 @@ func (v faultsValue) String() string {
 func (v faultsValue) Set(text string) error {
 	for part := range strings.SplitSeq(text, ",") {
 		f, err := scenario.ParseFault(part)
-		if err != nil {
-			return err
+		if err != nil { // in the words of a flag
+			return errors.New(strings.TrimPrefix(err.Error(), scenario.ErrKnob.Error()+": "))
 		}
 		*v.to = append(*v.to, f)
 	}
