@@ -112,7 +112,7 @@ func title(r *bench.Results) string {
 func group(b *strings.Builder, runs []*bench.Results) []bench.Description {
 	var contenders []bench.Description
 	var columns []column
-	var left []string
+	var below []string
 	for _, r := range runs {
 		for _, d := range r.Header.Scenarios {
 			if !slices.ContainsFunc(contenders, func(other bench.Description) bool { return other.Name == d.Name }) {
@@ -120,8 +120,14 @@ func group(b *strings.Builder, runs []*bench.Results) []bench.Description {
 			}
 		}
 		for _, note := range r.End.Notes {
-			if who, ok := strings.CutPrefix(note, "left out: "); ok && !slices.Contains(left, who) {
-				left = append(left, who)
+			line := heading(r) + ": " + note
+			if who, ok := strings.CutPrefix(note, "left out: "); ok {
+				line = "Left out: " + who // of each run
+			} else if !strings.Contains(note, "operations failed") {
+				continue
+			}
+			if !slices.Contains(below, line) {
+				below = append(below, line)
 			}
 		}
 		columns = append(columns, columnsOf(r)...)
@@ -140,8 +146,8 @@ func group(b *strings.Builder, runs []*bench.Results) []bench.Description {
 		b.WriteString("\n")
 	}
 	b.WriteString("\n")
-	for _, who := range left {
-		fmt.Fprintf(b, "Left out: %s\n\n", plain(who))
+	for _, line := range below {
+		b.WriteString(plain(line) + "\n\n")
 	}
 	return contenders
 }
@@ -156,8 +162,7 @@ func columnsOf(r *bench.Results) []column {
 		if s.Concurrency == 1 {
 			workers = "a lone caller"
 		}
-		heading := fmt.Sprintf("%s, %s tokens, %s", r.Header.Settings["algorithms"], grouped(r.Header.Settings["tokens"]), workers)
-		columns = append(columns, column{heading, r, s.Concurrency, r.Ratios()})
+		columns = append(columns, column{heading(r) + ", " + workers, r, s.Concurrency, r.Ratios()})
 	}
 	return columns
 }
@@ -185,6 +190,11 @@ func times(in bench.Interval) string {
 		return fmt.Sprintf("%.3g ×", 1/in.Center)
 	}
 	return fmt.Sprintf("%.3g × (%.3g–%.3g)", 1/in.Center, 1/in.High, 1/in.Low)
+}
+
+// heading is a run, in a few words.
+func heading(r *bench.Results) string {
+	return fmt.Sprintf("%s, %s tokens", r.Header.Settings["algorithms"], grouped(r.Header.Settings["tokens"]))
 }
 
 // grouped sets the thousands of a number apart.
