@@ -122,6 +122,24 @@ func TestAJumpOfCostIsPaidBack(t *testing.T) {
 	})
 }
 
+// TestWorkThatBecomesCheaperIsTrustedSlowly: one cheap piece does not let many
+// dear ones begin.
+func TestWorkThatBecomesCheaperIsTrustedSlowly(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := &fakeRedis{began: time.Now()}
+		k := quota.New(0.25, 0, r.read)
+		n := 0
+		most, _ := kept(t, k, r, 1, func(time.Duration) time.Duration {
+			if n++; n%40 < 20 {
+				return 2 * time.Microsecond
+			}
+			return 4 * time.Millisecond
+		})
+		assert.LessOrEqual(t, most, 0.3)
+	})
+}
+
 // TestOthersThatComeLaterAreMadeRoomFor: what is used later by others counts as
 // one's own, since nobody can tell.
 func TestOthersThatComeLaterAreMadeRoomFor(t *testing.T) {

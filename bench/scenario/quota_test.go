@@ -37,7 +37,7 @@ func redisCPU(t *testing.T, server *redistest.Server) func() (used, passed time.
 func TestMaxShareOfARealRedis(t *testing.T) {
 	t.Parallel()
 	const limit = 0.05
-	took := map[float64]float64{}
+	took, done := map[float64]float64{}, map[float64]int64{}
 	for _, share := range []float64{0, limit} {
 		server := redistest.Start(t)
 		k := small(server, "bench")
@@ -50,22 +50,22 @@ func TestMaxShareOfARealRedis(t *testing.T) {
 			Concurrency: []int{8}, Duration: 400 * time.Millisecond, Slice: 100 * time.Millisecond,
 			MaxShare: share, Background: s.Background(),
 		}
-		var operations int64
 		notes, err := bench.Run(t.Context(), plan, func(slice bench.Slice) error {
-			operations += slice.Operations
+			done[share] += slice.Operations
 			return nil
 		})
 		require.NoError(t, err)
 		require.NoError(t, s.Close())
 		assert.Empty(t, allKeys(t, server.Client()))
-		assert.Positive(t, operations)
+		assert.Positive(t, done[share])
 		assert.Equal(t, share > 0, strings.Contains(strings.Join(notes, " "), "held back"), "%q", notes)
 		used, passed := since()
 		took[share] = float64(used) / float64(passed)
-		t.Logf("at most %v: %v in %v, %d operations", share, used, passed, operations)
+		t.Logf("at most %v: %v in %v, %d operations", share, used, passed, done[share])
 	}
 	assert.LessOrEqual(t, took[limit], limit+0.02)
-	assert.Greater(t, took[0], 2*took[limit])
+	// By operations: a machine that is busy lets Redis have little without a share, too.
+	assert.Greater(t, done[0], 2*done[limit])
 }
 
 // A share that nobody can tell is refused before anything is written.
