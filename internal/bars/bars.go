@@ -71,7 +71,11 @@ func first() []bar {
 	}
 	for _, alg := range algorithms() {
 		r := ratio{run: "mirror-" + lower(alg), of: "verify-mirror", over: "naive", at: 64, inverse: true}
-		all = append(all, bar{"B4", "first sight, mirror, 64 workers: throughput over naive " + alg, atLeast(overNaive[alg]), r.wall(), r.cpu(everybody), whyFirst(alg)})
+		bare := r
+		bare.of = "crypto"
+		all = append(all,
+			bar{"B4", "first sight, mirror, 64 workers: throughput over naive " + alg, atLeast(overNaive[alg]), r.wall(), r.cpu(everybody), whyFirst(alg)},
+			bar{"–", "the bare signature check in its place", target{unit: "×"}, bare.wall(), bare.cpu(everybody), ""})
 	}
 	return all
 }
