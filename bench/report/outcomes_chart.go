@@ -23,7 +23,7 @@ type outcomeForm struct {
 }
 
 func outcomeForms(series int) []outcomeForm {
-	wide, narrow := outcomeForm{wide(), 2, 22, 130, 96, 250}, outcomeForm{narrow(), 3, 14, 110, 80, 120}
+	wide, narrow := outcomeForm{wide(), 2, 22, 130, 96, 250}, outcomeForm{narrow(), 4, 16, 110, 80, 120}
 	if series > many {
 		wide.rates, wide.below, wide.beats = 80, 60, 120
 		narrow.rates, narrow.below, narrow.beats = 80, 60, 60
