@@ -72,9 +72,9 @@ func TestDials_Defaults(t *testing.T) {
 		}
 		assert.Empty(t, dials.Costs(p))
 	}
-	mirror := s.SettingsAt(tune.Point{1, 2, 4, 2, 0, 0, 2})
+	mirror := s.SettingsAt(tune.Point{1, 1, 4, 2, 0, 0, 2})
 	assert.Equal(t, Settings{Mirror: true, MirrorWakes: 64}, mirror)
-	assert.NotEmpty(t, dials.Costs(tune.Point{1, 2, 4, 2, 0, 0, 2}))
+	assert.NotEmpty(t, dials.Costs(tune.Point{1, 1, 4, 2, 0, 0, 2}))
 }
 
 // A larger cache is tried only where there are tokens for it.

@@ -171,7 +171,7 @@ func TestTune_Interrupted(t *testing.T) {
 	server := redistest.Start(t)
 	for at, want := range map[string]string{
 		"filling the denylist":   `^$`,
-		"trying check-flights=1": `(?s)^UNFINISHED: .*What was tried, in turns.*check-flights=8 check-window=500us .*Again: rescind`,
+		"trying check-flights=2": `(?s)^UNFINISHED: .*What was tried, in turns.*check-flights=8 check-window=500us .*Again: rescind`,
 	} {
 		c, f := tuneCall(t, nil, "--redis", server.URL(), "--tokens", "50", "--entries", "10", "--concurrency", "4", "--budget", "30s")
 		require.NoError(t, f.settle())
@@ -200,7 +200,7 @@ func foundEverything(t *testing.T, at tune.Point, vars map[string]string) *tunin
 	return &tuning{
 		c: c, flags: f, about: map[string]string{"version": "7.0.15"}, settings: stand.SettingsAt(at),
 		outcome: &tune.Outcome{Dials: dials, Defaults: dials.Defaults(), Best: at},
-		tail:    &tail{latency: latency, rate: 1000, need: tune.Deadline(latency)},
+		tail:    &tail{latency: latency, callers: 8, need: tune.Deadline(latency)},
 	}
 }
 
@@ -208,7 +208,7 @@ func foundEverything(t *testing.T, at tune.Point, vars map[string]string) *tunin
 func TestTune_Config(t *testing.T) {
 	t.Parallel()
 	vars := map[string]string{"RESCIND_REDIS": "redis://me:hunter2@127.0.0.1:7/3?read_timeout=1s"}
-	strict := foundEverything(t, tune.Point{0, 4, 1, 1, 1, 1, 1}, vars)
+	strict := foundEverything(t, tune.Point{0, 3, 1, 1, 1, 1, 1}, vars)
 	path := filepath.Join(t.TempDir(), "rescind.toml")
 	require.NoError(t, os.WriteFile(path, []byte(strict.config()), 0o600))
 	assert.NotContains(t, strict.config(), "hunter2")
@@ -232,7 +232,7 @@ func TestTune_Config(t *testing.T) {
 	assert.Regexp(t, `^redis\.Options\{PoolSize: \d+\}`, strict.goOptions()[2])
 	assert.NotContains(t, strict.config(), "costs a guarantee")
 
-	bounded := foundEverything(t, tune.Point{1, 2, 4, 2, 0, 0, 2}, vars)
+	bounded := foundEverything(t, tune.Point{1, 1, 4, 2, 0, 0, 2}, vars)
 	require.NoError(t, os.WriteFile(path, []byte(bounded.config()), 0o600))
 	c, err = prepare([]string{"serve", "--config", path}, std, environment(nil))
 	require.NoError(t, err)
@@ -247,7 +247,7 @@ func TestTune_Config(t *testing.T) {
 // A busy machine cannot tell how long a check takes, and says so.
 func TestTune_BusyMachine(t *testing.T) {
 	t.Parallel()
-	tu := foundEverything(t, tune.Point{0, 2, 4, 2, 0, 0, 1}, nil)
+	tu := foundEverything(t, tune.Point{0, 1, 4, 2, 0, 0, 1}, nil)
 	assert.Contains(t, tu.config(), `check_timeout = "100ms" # default 50ms`)
 	tu.overhead.WakeP99 = 20 * time.Millisecond
 	assert.NotContains(t, tu.config(), "check_timeout")
@@ -255,6 +255,9 @@ func TestTune_BusyMachine(t *testing.T) {
 	assert.Contains(t, tu.found(), "This machine was busy")
 
 	tu.overhead.WakeP99 = 0
+	tu.tail.need = 20 * time.Second
+	assert.NotContains(t, tu.config(), "check_timeout", "which is no way to run a server")
+	assert.Contains(t, tu.deadline(), "is not healthy")
 	tu.tail.need = 20 * time.Millisecond
 	assert.NotContains(t, tu.config(), "check_timeout")
 	assert.Contains(t, tu.deadline(), "20ms would do as well: 503 sooner where Redis hangs, and more of them where it is slow")

@@ -110,30 +110,21 @@ func (l *lab) show(what string) {
 	l.watch.show(share, fmt.Sprintf("%.0f %%  %s left  trying %s", 100*share, left.Round(time.Second), what))
 }
 
-// tail is how long healthy checks took, at a load that their Redis can bear.
+// tail is how long healthy checks took: from their own beginning, as a deadline
+// counts, and not so many at once that they wait for each other.
 type tail struct {
 	latency *hdrhistogram.Histogram
-	rate    float64
+	callers int
 	need    time.Duration // what a check needs
 }
 
-// healthyLoad is the share of the highest throughput at which nothing waits long.
-const healthyLoad = 0.5
+// healthyCallers is the part of the callers that a Redis can well bear.
+const healthyCallers = 8
 
 // measureTail measures checks alone with the answer's settings, for what is left
 // of the budget.
 func (l *lab) measureTail(ctx context.Context) (*tail, error) {
-	rate := l.flags.aim.Rate
-	if rate == 0 {
-		rate = l.outcome.Rate
-	}
-	if rate == 0 || l.settings.Mirror {
-		rate = healthyLoad * l.outcome.Throughput
-	}
 	lasts := max(l.flags.budget-time.Since(l.began), time.Duration(tailShare*float64(l.flags.budget))).Truncate(time.Millisecond)
-	if rate*lasts.Seconds() < 1 {
-		return nil, nil
-	}
 	l.show("how long a check takes")
 	c, err := l.candidate(ctx, "check", l.settings)
 	if err != nil {
@@ -142,16 +133,16 @@ func (l *lab) measureTail(ctx context.Context) (*tail, error) {
 	checks := c.Checks()
 	checks.Name = "check"
 	plan := l.flags.plan([]bench.Contender{checks})
-	plan.Rate, plan.Duration = rate, lasts
+	plan.Rate, plan.Duration, plan.Concurrency = 0, lasts, []int{max(1, l.flags.callers/healthyCallers)}
 	plan.MaxShare, plan.Background = l.flags.share, l.stand.Background()
 	plan.Progress = func(bench.Progress) { l.show("how long a check takes") }
 	results := &bench.Results{}
 	_, err = bench.Run(ctx, plan, func(s bench.Slice) error { results.Slices = append(results.Slices, s); return nil })
-	if err != nil && !errors.Is(err, bench.ErrShare) {
+	if err != nil {
 		return nil, err
 	}
 	for _, s := range results.Summarize() {
-		return &tail{s.Latency, s.Rate, tune.Deadline(s.Latency)}, nil
+		return &tail{s.Latency, s.Concurrency, tune.Deadline(s.Latency)}, nil
 	}
 	return nil, nil
 }

@@ -140,12 +140,14 @@ func (t *tuning) deadline() string {
 		return fmt.Sprintf("check-timeout: not judged: how long a check takes was not measured; the default is %s.", formatDuration(defaultCheckTimeout))
 	}
 	l := t.tail.latency
-	measured := fmt.Sprintf("of %s checks at %s/s the slowest took %s, p99.9 was %s", grouped(l.TotalCount()), grouped(int64(t.tail.rate)),
+	measured := fmt.Sprintf("of %s checks, %d at once, the slowest took %s, p99.9 was %s", grouped(l.TotalCount()), t.tail.callers,
 		rounded(time.Duration(l.Max())), rounded(time.Duration(l.ValueAtPercentile(99.9))))
 	need, usual := formatDuration(t.tail.need), formatDuration(defaultCheckTimeout)
 	switch {
 	case t.tail.need > defaultCheckTimeout && t.busy():
 		return fmt.Sprintf("check-timeout: not judged: %s, but this machine was busy, and a worker of ours woke up to %s late.", measured, rounded(t.overhead.WakeP99))
+	case t.tail.need > longestCheck:
+		return fmt.Sprintf("check-timeout: not judged: %s. What takes as long as that is not healthy: look at this Redis, and the way there.", measured)
 	case t.tail.need > defaultCheckTimeout:
 		return fmt.Sprintf("check-timeout: %s, since %s: the default of %s could answer 503 to healthy requests.", need, measured, usual)
 	case t.tail.need < defaultCheckTimeout:
@@ -158,8 +160,12 @@ func (t *tuning) deadline() string {
 // needs reports whether a check has to have more time than by default. A machine
 // that is busy with other things cannot tell: its own lateness is in all it sees.
 func (t *tuning) needs() bool {
-	return t.tail != nil && t.tail.need > defaultCheckTimeout && !t.busy()
+	return t.tail != nil && t.tail.need > defaultCheckTimeout && t.tail.need <= longestCheck && !t.busy()
 }
+
+// longestCheck is how long a check may be told to wait: what needs more wants a
+// remedy.
+const longestCheck = time.Second
 
 // lateWake is how late a worker may wake on a machine that can tell.
 const lateWake = 5 * time.Millisecond
