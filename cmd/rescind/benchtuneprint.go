@@ -266,6 +266,8 @@ func ratioText(i bench.Interval) string {
 		return "-"
 	case math.IsNaN(i.Low):
 		return fmt.Sprintf("%.2f (?)", i.Center)
+	case i.Center < 0.1:
+		return fmt.Sprintf("%.3f (%.3f–%.3f)", i.Center, i.Low, i.High)
 	}
 	return fmt.Sprintf("%.2f (%.2f–%.2f)", i.Center, i.Low, i.High)
 }
