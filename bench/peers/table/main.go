@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/rescindhq/rescind/bench"
 )
@@ -92,7 +93,7 @@ func document(runs []*bench.Results) string {
 		}
 		seen[d.Name] = true
 	}
-	b.WriteString("\n" + measured(last) + "\n")
+	b.WriteString("\n" + wrapped(measured(last)) + "\n")
 	return b.String()
 }
 
@@ -120,9 +121,9 @@ func group(b *strings.Builder, runs []*bench.Results) []bench.Description {
 			}
 		}
 		for _, note := range r.End.Notes {
-			line := heading(r) + ": " + note
+			line := heading(r) + ": " + note + "."
 			if who, ok := strings.CutPrefix(note, "left out: "); ok {
-				line = "Left out: " + who // of each run
+				line = "Left out: " + who + "." // of each run
 			} else if !strings.Contains(note, "operations failed") {
 				continue
 			}
@@ -147,7 +148,7 @@ func group(b *strings.Builder, runs []*bench.Results) []bench.Description {
 	}
 	b.WriteString("\n")
 	for _, line := range below {
-		b.WriteString(plain(line) + "\n\n")
+		b.WriteString(wrapped(plain(line)) + "\n\n")
 	}
 	return contenders
 }
@@ -229,6 +230,29 @@ func emphasized(guarantee string) string {
 		return ""
 	}
 	return " *" + strings.ToUpper(guarantee[:1]) + guarantee[1:] + ".*"
+}
+
+// width is how long the lines of a document may be.
+const width = 120
+
+// wrapped is text in such lines.
+func wrapped(text string) string {
+	var b strings.Builder
+	at := 0
+	for _, word := range strings.Fields(text) {
+		long := utf8.RuneCountInString(word)
+		switch {
+		case at > 0 && at+1+long > width:
+			b.WriteString("\n")
+			at = 0
+		case at > 0:
+			b.WriteString(" ")
+			at++
+		}
+		b.WriteString(word)
+		at += long
+	}
+	return b.String()
 }
 
 // plain is text that is no markup.

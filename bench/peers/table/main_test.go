@@ -50,7 +50,7 @@ func result(t *testing.T, algorithm string, end bench.End, failures map[string]i
 func TestTable(t *testing.T) {
 	t.Parallel()
 	one := result(t, "HS256", bench.End{Complete: true}, nil)
-	two := result(t, "ES256", bench.End{Complete: true, Notes: []string{"left out: other: it <panicked>", "rival with 1 workers: 2 of 9 operations failed", "a"}}, nil)
+	two := result(t, "ES256", bench.End{Complete: true, Notes: []string{"left out: other: it <panicked>", "rival with 1 workers: 2 of 9 operations failed, which is said in many words, so many that they take two lines", "a"}}, nil)
 	var out bytes.Buffer
 	require.NoError(t, run([]string{one, two}, &out))
 	assert.Equal(t, `| contender | guarantee | HS256, 10,000 tokens, a lone caller | ES256, 10,000 tokens, a lone caller |
@@ -58,9 +58,10 @@ func TestTable(t *testing.T) {
 | naive |  | 1 × | 1 × |
 | rival | strict | 10 × (10–10); CPU 10 × (10–10) | 10 × (10–10); CPU 10 × (10–10) |
 
-Left out: other: it &lt;panicked>
+Left out: other: it &lt;panicked>.
 
-ES256, 10,000 tokens: rival with 1 workers: 2 of 9 operations failed
+ES256, 10,000 tokens: rival with 1 workers: 2 of 9 operations failed, which is said in many words, so many that they
+take two lines.
 
 | contender | what it is, and when a revocation is denied |
 |---|---|
