@@ -96,7 +96,7 @@ func (m *measurement) run(ctx context.Context) (err error) {
 	if err == nil && slices.Contains(m.c.args, "verify") {
 		err = m.stages(ctx, stand)
 	}
-	notes = append(append(notes, m.fleetNotes()...), stand.Notes()...)
+	notes = worstFirst(append(stand.Notes(), m.fleetNotes()...), notes)
 	return m.end(bench.End{Notes: notes, Events: stand.Events()}, err)
 }
 

@@ -168,3 +168,13 @@ func (c *call) settleServers(f *benchFlags) error {
 	}
 	return nil
 }
+
+// worstFirst puts what happened before what the engine has to say of its
+// figures, but behind wrong answers, which come first of all.
+func worstFirst(happened, engine []string) []string {
+	wrong := 0
+	for wrong < len(engine) && strings.HasPrefix(engine[wrong], "WRONG ANSWERS") {
+		wrong++
+	}
+	return slices.Concat(engine[:wrong], happened, engine[wrong:])
+}
