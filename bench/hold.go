@@ -53,11 +53,9 @@ func (t *turn) keepShare() (release func()) {
 	return func() { cancel(); keeping.Wait() }
 }
 
-// tooFast says which rate would fit. It leaves some room, since a rate costs
-// now more and now less.
+// tooFast says whose rate does not fit.
 func (r *run) tooFast(contender string, over *quota.Exceeded) error {
-	return fmt.Errorf("%w: %s at %s operations a second took %.3g %% of a core, more than %.3g %%: a rate of %s would fit",
-		ErrShare, contender, perSecond(r.plan.Rate), 100*over.Took, 100*over.Limit, perSecond(0.9*r.plan.Rate*over.Limit/over.Took))
+	return &ShareError{Contender: contender, Rate: r.plan.Rate, Took: over.Took, Limit: over.Limit}
 }
 
 // hold is what workers wait for who are held back: it ends when they have to

@@ -132,6 +132,10 @@ func TestMaxShareOfAnOpenLoop(t *testing.T) {
 		slices, _, err := carry(t.Context(), plan(redis, 4000))
 		require.ErrorIs(t, err, ErrShare)
 		assert.NotErrorIs(t, err, ErrInterrupted)
+		var over *ShareError
+		require.ErrorAs(t, err, &over)
+		assert.Equal(t, "a", over.Contender)
+		assert.InDelta(t, 2250, over.Fits(), 1)
 		assert.ErrorContains(t, err, "a at 4000 operations a second took 40 % of a core, more than 25 %: a rate of 225")
 		assert.Len(t, slices, 3, "what was over when a quarter of a second was used up")
 	})

@@ -80,8 +80,26 @@ type Progress struct {
 var ErrPlan = errors.New("bench: plan refused")
 
 // ErrShare: the rate of an open loop takes more of Redis than MaxShare allows.
-// It is wrapped with the rate that would fit. What was recorded before is whole.
+// It comes as a [ShareError]. What was recorded before is whole.
 var ErrShare = errors.New("bench: the rate does not fit into the share of Redis")
+
+// ShareError is the ErrShare of one contender.
+type ShareError struct {
+	Contender   string
+	Rate        float64 // that was asked for, operations a second
+	Took, Limit float64 // of one core
+}
+
+// Fits is a rate that would fit. It leaves some room, since a rate costs now
+// more and now less.
+func (e *ShareError) Fits() float64 { return 0.9 * e.Rate * e.Limit / e.Took }
+
+func (e *ShareError) Error() string {
+	return fmt.Sprintf("%v: %s at %s operations a second took %.3g %% of a core, more than %.3g %%: a rate of %s would fit",
+		ErrShare, e.Contender, perSecond(e.Rate), 100*e.Took, 100*e.Limit, perSecond(e.Fits()))
+}
+
+func (e *ShareError) Unwrap() error { return ErrShare }
 
 // ErrInterrupted: the context ended before the plan did. What was recorded is
 // whole as far as it goes.

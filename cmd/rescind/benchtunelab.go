@@ -39,8 +39,9 @@ func (l *lab) measure(ctx context.Context, r tune.Round) (*bench.Results, error)
 		return nil
 	})
 	results.End = bench.End{Complete: err == nil, Notes: notes}
-	if errors.Is(err, bench.ErrShare) {
-		return nil, tooMuch(r, err)
+	var over *bench.ShareError
+	if errors.As(err, &over) {
+		return nil, &tune.TooMuch{Name: over.Contender, Err: err}
 	}
 	if wrongs(notes) { // while it warmed up, too
 		return nil, tune.ErrWrong
@@ -55,16 +56,6 @@ func wrongs(notes []string) bool {
 		}
 	}
 	return false
-}
-
-// tooMuch says which of a round does not fit into the share of Redis.
-func tooMuch(r tune.Round, err error) error {
-	for _, name := range r.Names {
-		if strings.Contains(err.Error(), ": "+name+" at ") {
-			return &tune.TooMuch{Name: name, Err: err}
-		}
-	}
-	return err
 }
 
 // contenders opens what a round needs, and closes what it does not.
