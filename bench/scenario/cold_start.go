@@ -93,10 +93,11 @@ func (s *Stand) sized(ctx context.Context, size int) (*sizedSide, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &redisSide{knobs: s.knobs, prefix: s.redis.prefix + ":" + sizeName(size), admin: s.redis.admin}
+	r := &redisSide{knobs: s.knobs, prefix: s.redis.prefix + ":" + sizeName(size), admin: s.redis.admin, keeper: s.redis.keeper}
 	if r.filler, err = r.denylistOn(r.admin, denylist.RedisOptions{}); err != nil {
 		return nil, err
 	}
+	defer r.restrained(ctx)()
 	what := fmt.Sprintf("filling a denylist of %s, some %s of Redis,", sizeName(size), gibibytes(size*redisBytes))
 	if err := r.fill(ctx, p.entries(size-len(p.revoked)), func(written int) {
 		s.progress(what, float64(written)/float64(size))

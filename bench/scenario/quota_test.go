@@ -68,6 +68,23 @@ func TestMaxShareOfARealRedis(t *testing.T) {
 	assert.Greater(t, done[0], 2*done[limit])
 }
 
+// The denylists of cold starts are filled within the share, too: where nobody can
+// tell any more what that costs, they are not.
+func TestMaxShareOfColdStarts(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	client := server.Client()
+	k := small(server, "bench")
+	k.Sizes, k.MaxShare, k.Redis.InsecureSkipInspection = []int{3000}, 0.2, true
+	_, err := Open(t.Context(), []string{"check-miss", "cold-start"}, k, func(what string, share float64) {
+		if what == "filling the denylist" && share == 1 {
+			assert.NoError(t, client.Do(t.Context(), "acl", "setuser", "default", "-info").Err())
+		}
+	})
+	require.ErrorContains(t, err, "reading how much CPU time is used")
+	assert.Empty(t, allKeys(t, client))
+}
+
 // A share that nobody can tell is refused before anything is written.
 func TestMaxShareIsRefused(t *testing.T) {
 	t.Parallel()

@@ -100,7 +100,7 @@ func TestEveryScenarioIsDescribed(t *testing.T) {
 		seen[info.Name] = true
 		assert.True(t, strings.HasSuffix(info.Means, ".") && !strings.Contains(info.Means, "\n"), "%s: %q", info.Name, info.Means)
 		for _, need := range info.Needs {
-			assert.Contains(t, []string{needRedis, needURL}, need, info.Name)
+			assert.Contains(t, []string{needRedis, needURL, needServer}, need, info.Name)
 		}
 	}
 	for _, name := range []string{"signature", "check-mirror", "check-miss", "check-hit", "verify-cached", "verify-mirror", "verify",
