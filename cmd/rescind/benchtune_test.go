@@ -200,7 +200,7 @@ func foundEverything(t *testing.T, at tune.Point, vars map[string]string) *tunin
 	return &tuning{
 		c: c, flags: f, about: map[string]string{"version": "7.0.15"}, settings: stand.SettingsAt(at),
 		outcome: &tune.Outcome{Dials: dials, Defaults: dials.Defaults(), Best: at},
-		tail:    &tail{latency: latency, callers: 8, need: tune.Deadline(latency)},
+		tail:    newTail(latency, 8),
 	}
 }
 
@@ -255,10 +255,19 @@ func TestTune_BusyMachine(t *testing.T) {
 	assert.Contains(t, tu.found(), "This machine was busy")
 
 	tu.overhead.WakeP99 = 0
-	tu.tail.need = 20 * time.Second
+	tu.tail.raise = 20 * time.Second
 	assert.NotContains(t, tu.config(), "check_timeout", "which is no way to run a server")
 	assert.Contains(t, tu.deadline(), "is not healthy")
-	tu.tail.need = 20 * time.Millisecond
+
+	// A few that were late are no long way: the default stays.
+	late := hdrhistogram.New(1, int64(time.Minute), 3)
+	require.NoError(t, late.RecordValues(int64(time.Millisecond), 900))
+	require.NoError(t, late.RecordValues(int64(150*time.Millisecond), 10))
+	tu.tail = newTail(late, 8)
+	assert.NotContains(t, tu.config(), "check_timeout")
+	assert.NotContains(t, tu.found(), "more time")
+	assert.Contains(t, tu.deadline(), "50ms, the default, stays")
+	tu.tail.enough = 20 * time.Millisecond
 	assert.NotContains(t, tu.config(), "check_timeout")
 	assert.Contains(t, tu.deadline(), "20ms would do as well: 503 sooner where Redis hangs, and more of them where it is slow")
 }

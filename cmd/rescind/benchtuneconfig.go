@@ -30,7 +30,7 @@ func (t *tuning) changes() []settingChange {
 		}
 	}
 	if t.needs() {
-		all = append(all, settingChange{"check-timeout", formatDuration(t.tail.need), formatDuration(defaultCheckTimeout)})
+		all = append(all, settingChange{"check-timeout", formatDuration(t.tail.raise), formatDuration(defaultCheckTimeout)})
 	}
 	return all
 }
@@ -103,7 +103,7 @@ func (t *tuning) goOptions() []string {
 		case scenario.DialBatch:
 			of["denylist.RedisOptions"] = append(of["denylist.RedisOptions"], "CheckBatch: "+c.value)
 		case "check-timeout":
-			of["denylist.RedisOptions"] = append(of["denylist.RedisOptions"], "CheckTimeout: "+goDuration(t.tail.need))
+			of["denylist.RedisOptions"] = append(of["denylist.RedisOptions"], "CheckTimeout: "+goDuration(t.tail.raise))
 		case scenario.DialCheck:
 			of["denylist.MirrorOptions"] = append([]string{}, of["denylist.MirrorOptions"]...)
 		case scenario.DialWakes:

@@ -41,12 +41,14 @@ type tuneChange struct {
 	Default string `json:"default"`
 }
 
-// tuneTail is how long checks took, in nanoseconds, and what they need.
+// tuneTail is how long checks took, in nanoseconds, and what would be enough for
+// all of them: no advice, which is in changes.
 type tuneTail struct {
 	Count   int64 `json:"count"`
+	P50     int64 `json:"p50_ns"`
 	P999    int64 `json:"p99.9_ns"`
 	Slowest int64 `json:"slowest_ns"`
-	Need    int64 `json:"timeout_ns"`
+	Enough  int64 `json:"enough_ns"`
 }
 
 type tuneTrial struct {
@@ -89,7 +91,7 @@ func (t *tuning) printJSON() error {
 	}
 	if t.tail != nil {
 		l := t.tail.latency
-		d.Checks = &tuneTail{l.TotalCount(), l.ValueAtPercentile(99.9), l.Max(), int64(t.tail.need)}
+		d.Checks = &tuneTail{l.TotalCount(), l.ValueAtPercentile(50), l.ValueAtPercentile(99.9), l.Max(), int64(t.tail.enough)}
 	}
 	if p := o.Proof; p != nil && !equal(p.Rival, o.Defaults) {
 		compared := t.comparison(o.Dials.Changes(o.Defaults, p.Rival), p.Comparison)

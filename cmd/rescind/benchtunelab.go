@@ -106,7 +106,12 @@ func (l *lab) show(what string) {
 type tail struct {
 	latency *hdrhistogram.Histogram
 	callers int
-	need    time.Duration // what a check needs
+	enough  time.Duration // would do for all of them; 0: there were none
+	raise   time.Duration // what a check needs where the default is too short; 0: it is not
+}
+
+func newTail(latency *hdrhistogram.Histogram, callers int) *tail {
+	return &tail{latency, callers, tune.Deadline(latency), tune.Raise(latency, defaultCheckTimeout)}
 }
 
 // healthyCallers is the part of the callers that a Redis can well bear.
@@ -133,7 +138,7 @@ func (l *lab) measureTail(ctx context.Context) (*tail, error) {
 		return nil, err
 	}
 	for _, s := range results.Summarize() {
-		return &tail{s.Latency, s.Concurrency, tune.Deadline(s.Latency)}, nil
+		return newTail(s.Latency, s.Concurrency), nil
 	}
 	return nil, nil
 }

@@ -41,7 +41,7 @@ func (t *tuning) found() string {
 		fmt.Fprintf(&b, "Found: %s, %s.\n", changes, t.gain())
 	}
 	if t.needs() {
-		fmt.Fprintf(&b, "Checks need more time here than by default: check-timeout %s.\n", formatDuration(t.tail.need))
+		fmt.Fprintf(&b, "Checks need more time here than by default: check-timeout %s.\n", formatDuration(t.tail.raise))
 	}
 	if o.Complete && o.Proof.FellBack {
 		fmt.Fprintf(&b, "(%s looked better, but the proof could not show it, so the defaults stay.)\n",
@@ -102,7 +102,12 @@ func (t *tuning) missed() string {
 
 // nearest is how near the answer comes to the aim.
 func (t *tuning) nearest() string {
-	s := t.outcome.Standing()
+	return stands(t.outcome.Standing())
+}
+
+// stands is where a series stands to the aim: what fails has no latency, and is
+// told apart.
+func stands(s tune.Standing) string {
 	text := fmt.Sprintf("%s %s", s.Metric, seconds(s.Figure))
 	if s.Failures > 0.0005 {
 		text += fmt.Sprintf(", with %.2g %% of the operations failed or never begun", 100*s.Failures)
@@ -136,23 +141,26 @@ func sentence(text string) string {
 
 // deadline says what a check needs, and what less would do.
 func (t *tuning) deadline() string {
-	if t.tail == nil || t.tail.need == 0 {
-		return fmt.Sprintf("check-timeout: not judged: how long a check takes was not measured; the default is %s.", formatDuration(defaultCheckTimeout))
+	usual := formatDuration(defaultCheckTimeout)
+	if t.tail == nil || t.tail.enough == 0 {
+		return fmt.Sprintf("check-timeout: not judged: how long a check takes was not measured; the default is %s.", usual)
 	}
 	l := t.tail.latency
-	measured := fmt.Sprintf("of %s checks, %d at once, the slowest took %s, p99.9 was %s", grouped(l.TotalCount()), t.tail.callers,
-		rounded(time.Duration(l.Max())), rounded(time.Duration(l.ValueAtPercentile(99.9))))
-	need, usual := formatDuration(t.tail.need), formatDuration(defaultCheckTimeout)
+	measured := fmt.Sprintf("of %s checks, %d at once, half took up to %s, p99.9 was %s, the slowest took %s", grouped(l.TotalCount()), t.tail.callers,
+		rounded(time.Duration(l.ValueAtPercentile(50))), rounded(time.Duration(l.ValueAtPercentile(99.9))), rounded(time.Duration(l.Max())))
+	raise, enough := formatDuration(t.tail.raise), formatDuration(t.tail.enough)
 	switch {
-	case t.tail.need > defaultCheckTimeout && t.busy():
+	case t.tail.raise > 0 && t.busy():
 		return fmt.Sprintf("check-timeout: not judged: %s, but this machine was busy, and a worker of ours woke up to %s late.", measured, rounded(t.overhead.WakeP99))
-	case t.tail.need > longestCheck:
+	case t.tail.raise > longestCheck:
 		return fmt.Sprintf("check-timeout: not judged: %s. What takes as long as that is not healthy: look at this Redis, and the way there.", measured)
-	case t.tail.need > defaultCheckTimeout:
-		return fmt.Sprintf("check-timeout: %s, since %s: the default of %s could answer 503 to healthy requests.", need, measured, usual)
-	case t.tail.need < defaultCheckTimeout:
+	case t.tail.raise > 0:
+		return fmt.Sprintf("check-timeout: %s, since %s: the default of %s could answer 503 to healthy requests.", raise, measured, usual)
+	case t.tail.enough > defaultCheckTimeout:
+		return fmt.Sprintf("check-timeout: %s, the default, stays: %s.\nHalf of them are far below it. What was late was held up, by Redis or by this machine, and would be answered 503.", usual, measured)
+	case t.tail.enough < defaultCheckTimeout:
 		return fmt.Sprintf("check-timeout: %s, the default, is enough: %s.\n%s would do as well: 503 sooner where Redis hangs, and more of them where it is slow.",
-			usual, measured, need)
+			usual, measured, enough)
 	}
 	return fmt.Sprintf("check-timeout: %s, the default, is right: %s.", usual, measured)
 }
@@ -160,7 +168,7 @@ func (t *tuning) deadline() string {
 // needs reports whether a check has to have more time than by default. A machine
 // that is busy with other things cannot tell: its own lateness is in all it sees.
 func (t *tuning) needs() bool {
-	return t.tail != nil && t.tail.need > defaultCheckTimeout && t.tail.need <= longestCheck && !t.busy()
+	return t.tail != nil && t.tail.raise > 0 && t.tail.raise <= longestCheck && !t.busy()
 }
 
 // longestCheck is how long a check may be told to wait: what needs more wants a
@@ -201,7 +209,7 @@ func (t *tuning) figures(c tune.Comparison) string {
 	}
 	if len(t.outcome.Aim.Limits) > 0 {
 		kept := map[bool]string{true: "keeps the aim", false: "does not keep the aim"}[c.Stands.Kept]
-		parts = append(parts, kept+" ("+string(c.Stands.Metric)+" "+seconds(c.Stands.Figure)+")")
+		parts = append(parts, kept+" ("+stands(c.Stands)+")")
 	}
 	return strings.Join(append(parts, string(c.Verdict)), ", ")
 }
@@ -232,6 +240,9 @@ func (t *tuning) evidence() string {
 	}
 	var b strings.Builder
 	b.WriteString("What was tried, in turns with the best so far: ratios to it by operation, less is better\n")
+	if o.Aim.Rate > 0 {
+		b.WriteString("(where both keep the aim, CPU time decides)\n")
+	}
 	b.WriteString(columnsOf(rows))
 	if len(o.Untried) > 0 {
 		var names []string
@@ -252,7 +263,9 @@ func trialVerdict(t tune.Trial) string {
 	case t.Taken:
 		return "no difference: taken back"
 	case t.Verdict == tune.Worse && t.By == tune.ByKeeping && !t.Stands.Kept:
-		return "misses the aim: " + string(t.Stands.Metric) + " " + seconds(t.Stands.Figure)
+		return "misses the aim: " + stands(t.Stands)
+	case t.Verdict == tune.Worse && t.By == tune.ByKeeping && t.Main.Center < 1:
+		return "worse: " + stands(t.Stands)
 	case t.Verdict == tune.Better && t.By == tune.ByCPU, t.Verdict == tune.Worse && t.By == tune.ByCPU:
 		return string(t.Verdict) + " by cpu"
 	}
