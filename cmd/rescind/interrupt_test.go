@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -34,6 +35,25 @@ func TestInterruptedWhileReading(t *testing.T) {
 		assert.Regexp(t, `^error: reading the \w+: interrupted\n$`, stderr.String())
 		assert.Empty(t, stdout.String())
 	}
+}
+
+// A signal that comes twice is one: keys are not left behind because timeout(1)
+// tells both the process and its group.
+func TestTheSameSignalTwice(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, interrupt := context.WithCancel(t.Context())
+		stopped := false
+		afterSignal(ctx, func() { stopped = true })
+		interrupt()
+		synctest.Wait()
+		time.Sleep(sameSignal - 1)
+		synctest.Wait()
+		assert.False(t, stopped, "the second would end it at once")
+		time.Sleep(1)
+		synctest.Wait()
+		assert.True(t, stopped)
+	})
 }
 
 // A barrier behind a server takes as long as the fleet may lag, and is waited

@@ -11,15 +11,26 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
+
+// sameSignal is within what time a signal is taken for the one before: timeout(1)
+// sends two, to the process and to its group, and so may a supervisor and the
+// terminal. Nobody has decided to leave anything behind then.
+const sameSignal = 300 * time.Millisecond
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// From the first signal on the next one ends the process at once.
-	context.AfterFunc(ctx, stop)
+	afterSignal(ctx, stop)
 	code := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}, os.Getenv)
 	stop()
 	os.Exit(code)
+}
+
+// afterSignal calls stop when ctx has ended and the signal is over: from then on
+// the next one ends the process at once.
+func afterSignal(ctx context.Context, stop func()) {
+	context.AfterFunc(ctx, func() { time.AfterFunc(sameSignal, stop) })
 }
 
 // streams are where a command reads and writes: stdout is the answer, stderr
