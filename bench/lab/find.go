@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"time"
 )
@@ -14,18 +15,19 @@ import (
 var ErrNoServer = fmt.Errorf("no redis-server: install redis-server or valkey-server, or name one: %w", exec.ErrNotFound)
 
 // Find returns the path of the executable that is named, or where none is, of
-// redis-server or valkey-server on the PATH.
+// redis-server or valkey-server on the PATH. It is absolute: servers run in
+// directories of their own.
 func Find(named string) (string, error) {
 	if named != "" {
 		path, err := exec.LookPath(named)
 		if err != nil {
 			return "", fmt.Errorf("redis-server: %w", err)
 		}
-		return path, nil
+		return filepath.Abs(path)
 	}
 	for _, name := range []string{"redis-server", "valkey-server"} {
 		if path, err := exec.LookPath(name); err == nil {
-			return path, nil
+			return filepath.Abs(path)
 		}
 	}
 	return "", ErrNoServer

@@ -128,6 +128,26 @@ func TestNoServer(t *testing.T) {
 	assert.Empty(t, left)
 }
 
+// Servers run in directories of their own: what is named relative to this one is
+// found there too.
+func TestFindRelative(t *testing.T) {
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.Symlink(executable(t), "own-redis"))
+	path, err := lab.Find("./own-redis")
+	require.NoError(t, err)
+	s, err := lab.Start(t.Context(), path, lab.Port)
+	require.NoError(t, err)
+	require.NoError(t, s.Close())
+}
+
+// One that cannot start has ended, and that is what is told.
+func TestEndedAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := lab.Start(t.Context(), executable(t), lab.Port, "--no-such-setting", "1")
+	assert.ErrorContains(t, err, "does not answer: it ended")
+	assert.NotErrorIs(t, err, context.Canceled)
+}
+
 func TestFind(t *testing.T) {
 	_, err := lab.Find("/no/such/server")
 	assert.ErrorIs(t, err, os.ErrNotExist)

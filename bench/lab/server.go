@@ -83,10 +83,14 @@ func Watch(ctx context.Context, executable, name string, of *Server, down time.D
 	})
 }
 
-// launch tries a few times: a free port may be taken before Redis binds it.
+// errEnded is of a process that ended before it answered.
+var errEnded = errors.New("it ended")
+
+// launch tries a few times: a free port may be taken before Redis binds it, and
+// then Redis ends. What else there may be is no better the next time.
 func launch(ctx context.Context, prepare func(*Server) error) (s *Server, err error) {
 	for range 5 {
-		if s, err = launchOnce(ctx, prepare); err == nil || errors.Is(err, exec.ErrNotFound) || ctx.Err() != nil {
+		if s, err = launchOnce(ctx, prepare); err == nil || !errors.Is(err, errEnded) || ctx.Err() != nil {
 			return s, err
 		}
 	}
@@ -177,27 +181,36 @@ func (s *Server) ready(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	}(s.ended)
-	return Poll(ctx, func() error {
-		var d net.Dialer
-		conn, err := d.DialContext(ctx, s.network, s.addr)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = conn.Close() }()
-		deadline, _ := ctx.Deadline()
-		if err := conn.SetDeadline(deadline); err != nil {
-			return err
-		}
-		if _, err := conn.Write([]byte("PING\r\n")); err != nil {
-			return err
-		}
-		answer := make([]byte, 64)
-		n, err := conn.Read(answer)
-		if strings.HasPrefix(string(answer[:n]), "-LOADING") {
-			return errors.New("it is loading")
-		}
+	err := Poll(ctx, func() error { return s.ping(ctx) })
+	select {
+	case <-s.ended:
+		return errEnded // which says more than that nobody listens
+	default:
 		return err
-	})
+	}
+}
+
+// ping asks once, on a connection of its own.
+func (s *Server) ping(ctx context.Context) error {
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, s.network, s.addr)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	deadline, _ := ctx.Deadline()
+	if err := conn.SetDeadline(deadline); err != nil {
+		return err
+	}
+	if _, err := conn.Write([]byte("PING\r\n")); err != nil {
+		return err
+	}
+	answer := make([]byte, 64)
+	n, err := conn.Read(answer)
+	if strings.HasPrefix(string(answer[:n]), "-LOADING") {
+		return errors.New("it is loading")
+	}
+	return err
 }
 
 // Kill ends the server at once (SIGKILL), be it hung: what it had in memory

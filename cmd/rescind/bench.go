@@ -56,7 +56,7 @@ func benchTrouble(err error) error {
 	case errors.Is(err, scenario.ErrUnknown):
 		return wrong.hint("rescind bench list shows what there is")
 	case errors.Is(err, scenario.ErrServer):
-		return wrong.hint("install redis-server or valkey-server, or name one: --redis-server PATH, or REDIS_SERVER")
+		return wrong.hint("install redis-server or valkey-server, or name one: --redis-server PATH, or REDIS_SERVER; its data is put in TMPDIR")
 	case errors.Is(err, scenario.ErrMissing):
 		return wrong.hint("rescind bench list shows what each scenario needs: a Redis is named by --redis, a server by --url")
 	case errors.Is(err, scenario.ErrKnob), errors.Is(err, bench.ErrPlan):
