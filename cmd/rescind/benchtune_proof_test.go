@@ -24,35 +24,32 @@ var tuneBudget = flag.Duration("tune-budget", 3*time.Second, "budget of each sea
 const telling = time.Minute
 
 // A Redis that is near and one that is distant want different settings, and none
-// of them is worse than the defaults, which they took turns with at last.
+// of them is worse than the defaults, which they took turns with at last. The
+// aim is a median little over the way there and back: how long checks wait for
+// each other is what settings are about, and a median is not moved by noise.
 func TestTune_Proof(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	answers, delays := map[string]string{}, []string{"0", "1ms", "10ms"}
+	answers := map[string]string{}
+	aims := []struct{ delay, median string }{{"0", "300us"}, {"1ms", "1300us"}, {"10ms", "10300us"}}
 	if *tuneBudget < telling {
-		delays = []string{"0", "10ms"}
+		aims = []struct{ delay, median string }{aims[0], aims[2]}
 	}
-	for _, delay := range delays {
+	for _, aim := range aims {
 		out := t.TempDir() + "/proof.jsonl"
-		args := []string{"bench", "tune", "--redis", server.URL(), "--delay", delay, "--budget", tuneBudget.String(), "--seed", "1", "--out", out}
+		args := []string{"bench", "tune", "--redis", server.URL(), "--delay", aim.delay, "--aim", "p50=" + aim.median, "--rate", "4000",
+			"--budget", tuneBudget.String(), "--seed", "1", "--out", out}
 		if *tuneBudget < telling {
 			args = append(args, "--tokens", "100", "--entries", "100")
 		}
 		var stdout, stderr bytes.Buffer
 		code := run(t.Context(), args, streams{strings.NewReader(""), &stdout, &stderr}, environment(nil))
-		t.Logf("--delay %s\n%s", delay, stdout.String())
-		require.Equal(t, exitDone, code, stderr.String())
-		answers[delay] = configOf(stdout.String())
-
-		file, err := os.Open(out)
-		require.NoError(t, err)
-		proof, err := bench.Read(file)
-		require.NoError(t, errors.Join(err, file.Close()))
-		for _, r := range proof.Ratios() {
-			if r.Contender == "tuned" && strings.HasPrefix(stdout.String(), "Found: ") {
-				better := r.Wall.High < 1 || r.CPU[bench.AllProcesses].High < 1
-				assert.True(t, better, "--delay %s: %+v", delay, r)
-			}
+		t.Logf("--delay %s\n%s", aim.delay, stdout.String())
+		// What comes nearest to an aim that nothing keeps is an answer too.
+		require.Contains(t, []int{exitDone, exitRefused}, code, stderr.String())
+		answers[aim.delay] = configOf(stdout.String())
+		if strings.HasPrefix(stdout.String(), "Found: ") {
+			assertNoWorse(t, out)
 		}
 	}
 	assert.Empty(t, server.Client().Keys(t.Context(), "*").Val())
@@ -61,6 +58,22 @@ func TestTune_Proof(t *testing.T) {
 		assert.NotEqual(t, answers["1ms"], answers["10ms"])
 		assert.NotEqual(t, answers["0"], answers["10ms"])
 	}
+}
+
+// assertNoWorse holds what was found against the defaults, in the run that is
+// its proof: a better median, or where both keep the aim, less CPU time.
+func assertNoWorse(t *testing.T, path string) {
+	t.Helper()
+	file, err := os.Open(path)
+	require.NoError(t, err)
+	proof, err := bench.Read(file)
+	require.NoError(t, errors.Join(err, file.Close()))
+	series := proof.Summarize()
+	require.Len(t, series, 2)
+	base, of := series[0].Series, series[1].Series
+	require.Equal(t, "defaults", base.Contender)
+	median, cpu := proof.Paired(bench.MetricP50, of, base), proof.Paired(bench.MetricCPU, of, base)
+	assert.True(t, median.High < 1 || cpu.High < 1, "p50 %v, CPU time %v", median, cpu)
 }
 
 // configOf are the settings of an answer, without what was said about them.
