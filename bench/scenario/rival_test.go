@@ -113,6 +113,8 @@ func TestRivalsThatAreLeftOut(t *testing.T) {
 		"no denylist":     {unasked, "a revoked token was accepted"},
 		"no expiry":       {honest(jwt.WithoutClaimsValidation()), "an expired token was accepted"},
 		"no audience":     {honest(jwt.WithAudience("somebody-else", audience)), "a token for another audience was accepted"},
+		"no issuer":       {honest(jwt.WithIssuer("")), "a token of another issuer was accepted"},
+		"no nbf":          {unpatient, "a token that is not valid yet was accepted"},
 		"says the tokens": {sayToken, "a good token was refused: …"},
 	}
 	server := redistest.Start(t)
@@ -133,6 +135,18 @@ func TestRivalsThatAreLeftOut(t *testing.T) {
 	}
 	require.NoError(t, s.Close())
 	assert.Empty(t, allKeys(t, server.Client()))
+}
+
+// unpatient is a rival that knows nothing of nbf.
+func unpatient(ctx context.Context, bed Bed) (Verify, func() error, error) {
+	verify, end, err := honest()(ctx, bed)
+	return func(ctx context.Context, raw string) (string, error) {
+		id, err := verify(ctx, raw)
+		if errors.Is(err, jwt.ErrTokenNotValidYet) {
+			return "", nil
+		}
+		return id, err
+	}, end, err
 }
 
 // sayToken is a rival whose errors have the token in them.

@@ -49,6 +49,12 @@ func (s *Stand) trials(ctx context.Context) (*trials, error) {
 	return all, s.redis.plant(ctx, all.planted)
 }
 
+// trialClaims are claims that may have one more, which ours never have.
+type trialClaims struct {
+	accessClaims
+	NotBefore int64 `json:"nbf,omitzero"`
+}
+
 // add makes the trials of one key.
 func (a *trials) add(p *population, key *signingKey) error {
 	stranger := *key // who says that it is us
@@ -57,20 +63,22 @@ func (a *trials) add(p *population, key *signingKey) error {
 		return fmt.Errorf("scenario: making a key for %s: %w", key.alg, err)
 	}
 	stranger.private = private
-	ids := newIDs(stream(p.seed, "trials "+string(key.alg), 0), 6)
-	as := func(n int, key *signingKey, change func(*accessClaims)) string {
+	ids := newIDs(stream(p.seed, "trials "+string(key.alg), 0), 8)
+	as := func(n int, key *signingKey, change func(*trialClaims)) string {
 		t := token{key: key, known: p.tokens[0].known}
 		t.known.ID = ids[n]
-		claims := t.claims()
+		claims := trialClaims{accessClaims: t.claims()}
 		change(&claims)
 		text, e := json.Marshal(claims)
 		raw, e2 := key.sign(text)
 		err = errors.Join(err, e, e2)
 		return raw
 	}
-	nothing := func(*accessClaims) {}
-	past := func(c *accessClaims) { c.IssuedAt, c.ExpiresAt = c.IssuedAt-2*3600, c.IssuedAt-3600 }
-	elsewhere := func(c *accessClaims) { c.Audience = "somebody-else" }
+	nothing := func(*trialClaims) {}
+	past := func(c *trialClaims) { c.IssuedAt, c.ExpiresAt = c.IssuedAt-2*3600, c.IssuedAt-3600 }
+	early := func(c *trialClaims) { c.NotBefore = c.ExpiresAt - 1 }
+	elsewhere := func(c *trialClaims) { c.Audience = "somebody-else" }
+	others := func(c *trialClaims) { c.Issuer = "https://somebody-else.example" }
 	a.all = append(a.all,
 		trial{"a good token", as(0, key, nothing), ids[0], saysGood},
 		trial{"a revoked token", as(1, key, nothing), ids[1], saysRevoked},
@@ -78,6 +86,8 @@ func (a *trials) add(p *population, key *signingKey) error {
 		trial{"an unsigned token", unsigned(as(3, key, nothing)), "", saysBad},
 		trial{"an expired token", as(4, key, past), "", saysBad},
 		trial{"a token for another audience", as(5, key, elsewhere), "", saysBad},
+		trial{"a token of another issuer", as(6, key, others), "", saysBad},
+		trial{"a token that is not valid yet", as(7, key, early), "", saysBad},
 	)
 	a.planted = append(a.planted, denylist.TokenEntry(issuer, ids[1], p.expiresAt))
 	return err
