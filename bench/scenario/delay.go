@@ -60,11 +60,26 @@ func delayedOptions(o *redis.Options, d time.Duration) *redis.Options {
 }
 
 // lateness is a delay that changes while a client is in use.
-type lateness struct{ by atomic.Int64 }
+type lateness struct {
+	by    atomic.Int64
+	until atomic.Pointer[time.Time] // before which nothing arrives; nil: no such instant
+}
 
 var _ redis.Hook = (*lateness)(nil)
 
 func (l *lateness) set(d time.Duration) { l.by.Store(int64(d)) }
+
+// hold keeps what arrives from now on back until an instant, as a network does
+// that is cut and sends again what it lost.
+func (l *lateness) hold(until time.Time) { l.until.Store(&until) }
+
+func (l *lateness) late() time.Duration {
+	late := time.Duration(l.by.Load())
+	if until := l.until.Load(); until != nil {
+		late = max(late, time.Until(*until))
+	}
+	return late
+}
 
 // DialHook implements [redis.Hook].
 func (l *lateness) DialHook(next redis.DialHook) redis.DialHook {
@@ -73,7 +88,7 @@ func (l *lateness) DialHook(next redis.DialHook) redis.DialHook {
 		if err != nil {
 			return nil, err
 		}
-		return newLateConn(conn, func() time.Duration { return time.Duration(l.by.Load()) }), nil
+		return newLateConn(conn, l.late), nil
 	}
 }
 

@@ -21,12 +21,15 @@ const (
 	FaultHung       = "hung"        // nothing answers, connections stay open
 	FaultKilled     = "killed"      // gone at once, and started again
 	FaultSlow       = "slow"        // each reply is late
+	FaultCutOff     = "cut-off"     // replies reach those who revoke alone
 	FaultFailedOver = "failed-over" // gone for good: a replica takes its place
 )
 
 // FaultNames are those of all faults, in the order in which they happen where
 // nobody says which.
-func FaultNames() []string { return []string{FaultHung, FaultKilled, FaultSlow, FaultFailedOver} }
+func FaultNames() []string {
+	return []string{FaultHung, FaultKilled, FaultSlow, FaultCutOff, FaultFailedOver}
+}
 
 const (
 	defaultFault = 2 * time.Second

@@ -95,6 +95,8 @@ func (o *outage) bring(ctx context.Context, t *outageTurn, f Fault) error {
 		return o.kill(ctx, t, f)
 	case FaultSlow:
 		return o.slow(ctx, t, f)
+	case FaultCutOff:
+		return o.cutOff(ctx, t, f)
 	}
 	return o.failOver(ctx, t, f)
 }
@@ -130,6 +132,18 @@ func (o *outage) slow(ctx context.Context, t *outageTurn, f Fault) error {
 	o.late.set(f.Late)
 	rest(ctx, f.Lasts)
 	o.late.set(0)
+	t.end(f, from, time.Now())
+	return nil
+}
+
+// cutOff is the fault in which revocations are acknowledged all the while, and
+// those who verify cannot hear of them: what they go on accepting shows then.
+func (o *outage) cutOff(ctx context.Context, t *outageTurn, f Fault) error {
+	t.begin(f)
+	from := time.Now()
+	o.late.hold(from.Add(f.Lasts))
+	rest(ctx, f.Lasts)
+	o.late.hold(time.Time{})
 	t.end(f, from, time.Now())
 	return nil
 }
@@ -198,6 +212,8 @@ func (f Fault) what() string {
 	switch f.Name {
 	case FaultSlow:
 		return fmt.Sprintf("slow by %v", f.Late)
+	case FaultCutOff:
+		return "cut off"
 	case FaultFailedOver:
 		return "failed over"
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -220,6 +221,45 @@ func TestOutageThatIsSlow(t *testing.T) {
 	assert.GreaterOrEqual(t, worst, 150*time.Millisecond)
 }
 
+// A mirror that is cut off must not go on beyond max-staleness: revocations are
+// acknowledged meanwhile. One that does so all the same is found out.
+func TestOutageFindsAMirrorThatIsTooOld(t *testing.T) {
+	t.Parallel()
+	k := breaking(300*time.Millisecond, Fault{Name: FaultCutOff, Lasts: 2 * time.Second})
+	s, c := contender(t, k, "outage/mirror")
+	o := c.Scenario.(*outage)
+	wrongAnswers := func() (n int64) {
+		_, err := bench.Run(t.Context(), bench.Plan{
+			Contenders: []bench.Contender{c}, Concurrency: []int{32}, Rate: 800, Duration: k.Runs, Slice: 100 * time.Millisecond,
+		}, func(s bench.Slice) error {
+			n += s.Errors[bench.WrongAnswer]
+			return nil
+		})
+		require.NoError(t, err)
+		return n
+	}
+	assert.Zero(t, wrongAnswers())
+	require.Len(t, s.Events(), 1)
+	assert.Equal(t, "cut off", s.Events()[0].Name)
+	assert.Positive(t, o.witness.Load().count(classUnavailable))
+
+	var denied sync.Map // of the mirror that is too old: what it knew
+	right := o.answer
+	o.answer = func(ctx context.Context, t *token) error {
+		err := right(ctx, t)
+		switch _, known := denied.Load(t); {
+		case errors.Is(err, denylist.ErrRevoked):
+			denied.Store(t, true)
+		case errors.Is(err, denylist.ErrUnavailable) && known:
+			return denylist.ErrRevoked
+		case errors.Is(err, denylist.ErrUnavailable):
+			return nil
+		}
+		return err
+	}
+	assert.Positive(t, wrongAnswers())
+}
+
 // A run that ends early leaves no server and no directory, be they hung.
 func TestInterruptedOutageLeavesNothing(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
@@ -332,6 +372,7 @@ func TestParseFault(t *testing.T) {
 	for text, want := range map[string]Fault{
 		"hung=2s":         {Name: FaultHung, Lasts: 2 * time.Second},
 		"failed-over=90s": {Name: FaultFailedOver, Lasts: 90 * time.Second},
+		"cut-off=3s":      {Name: FaultCutOff, Lasts: 3 * time.Second},
 		"slow=500ms":      {Name: FaultSlow, Lasts: 500 * time.Millisecond, Late: defaultLate},
 		"slow:20ms=2s":    {Name: FaultSlow, Lasts: 2 * time.Second, Late: 20 * time.Millisecond},
 	} {

@@ -11,6 +11,10 @@ import (
 // in operations.
 const askRevoked = 8
 
+// askNewest is of how many tokens every second such question is: whoever does
+// not hear of revocations accepts the newest.
+const askNewest = 16
+
 // questions are what the workers of a scenario ask about, in which tokens are
 // revoked meanwhile: the population, and those of a ledger.
 type questions struct {
@@ -49,6 +53,9 @@ func (q *questions) ask(ctx context.Context, w *questioner) error {
 	}
 	if tried := l.tried.Load(); tried > 0 && w.done%askRevoked == 0 {
 		i := int(w.random.Int64N(tried))
+		if w.done%(2*askRevoked) == 0 {
+			i = int(tried - 1 - w.random.Int64N(min(tried, askNewest)))
+		}
 		began := l.now()
 		return l.judge(i, began, q.answer(ctx, &l.tokens[i]))
 	}
