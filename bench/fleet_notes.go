@@ -65,12 +65,22 @@ func (f Fleet) say(e FleetEstimate) string {
 		note += fmt.Sprintf(", which may not fit on one Redis: from %.1f of a core on, others wait", roomyShare)
 	}
 	if finite(e.Connections.Center) {
-		note += fmt.Sprintf("; %s connections", thousands(int(math.Round(e.Connections.Center))))
+		note += "; " + connections(e.Connections)
 	}
 	if e.Refused {
 		note += fmt.Sprintf(", more than its maxclients (%s)", thousands(int(f.MaxClients)))
 	}
 	return note
+}
+
+// connections says how many there would be, and how many there may be.
+func connections(in Interval) string {
+	whole := func(v float64) string { return thousands(int(math.Round(max(v, 0)))) }
+	low, high := whole(in.Low), whole(in.High)
+	if !finite(in.Low) || !finite(in.High) || low == high {
+		return whole(in.Center) + " connections"
+	}
+	return fmt.Sprintf("%s connections (%s to %s)", whole(in.Center), low, high)
 }
 
 // thousands writes a number with its thousands apart: 100,000.

@@ -3,6 +3,7 @@ package bench_test
 import (
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -179,6 +180,21 @@ func TestFleetThatIsNoModel(t *testing.T) {
 		assert.Empty(t, f.Estimates, name)
 		assert.NotEmpty(t, f.Points, name)
 	}
+}
+
+// One more connection at one point, as somebody's who looks, is no figure of four
+// digits for a thousand mirrors.
+func TestFleetSaysHowManyConnectionsThereMayBe(t *testing.T) {
+	t.Parallel()
+	exact := fleetOf(t, madeUp(0, 1, 8, 16))
+	assert.Contains(t, strings.Join(exact.Notes(), "\n"), "; 1,002 connections\n")
+	r := madeUp(0, 1, 8, 16)
+	for i := range r.Slices {
+		if r.Slices[i].Concurrency == 8 {
+			r.Slices[i].Gauges[bench.GaugeConnections]++
+		}
+	}
+	assert.Regexp(t, `; [\d,]+ connections \([\d,]+ to [\d,]+\)\n`, strings.Join(fleetOf(t, r).Notes(), "\n"))
 }
 
 func TestFleetOfTwoPoints(t *testing.T) {

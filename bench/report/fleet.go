@@ -69,7 +69,7 @@ func fleetPoint(p bench.FleetPoint) []string {
 
 func fleetEstimate(e bench.FleetEstimate) []string {
 	const none = ""
-	return []string{strconv.Itoa(e.Mirrors), fleetInterval(e.Share, cores), amount(e.Connections.Center), bytesPerSecond(e.Bytes.Center), none,
+	return []string{strconv.Itoa(e.Mirrors), fleetInterval(e.Share, cores), fleetConnections(e.Connections), bytesPerSecond(e.Bytes.Center), none,
 		nanoseconds(e.P50.Center * 1e9), nanoseconds(e.P99.Center * 1e9), none, none, none}
 }
 
@@ -79,6 +79,14 @@ func fleetInterval(in bench.Interval, text func(float64) string) string {
 		return text(in.Center)
 	}
 	return fmt.Sprintf("%s ±%s", text(in.Center), text((in.High-in.Low)/2))
+}
+
+// fleetConnections is a number of them: one that lines meet exactly is off by none.
+func fleetConnections(in bench.Interval) string {
+	if in.High-in.Low < 1 {
+		return amount(in.Center)
+	}
+	return fleetInterval(in, amount)
 }
 
 // cores is how much a process uses.

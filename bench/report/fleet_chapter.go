@@ -143,7 +143,7 @@ func fleetEstimateRow(e bench.FleetEstimate) []cell {
 		}
 		shares.Below = text(max(e.Share.Low, 0)) + "–" + text(e.Share.High)
 	}
-	connections := number(amount(e.Connections.Center))
+	connections := number(fleetConnections(e.Connections))
 	if e.Refused {
 		connections.Below = "more than it allows"
 	}

@@ -24,6 +24,7 @@ import (
 
 	"github.com/rescindhq/rescind/bench"
 	"github.com/rescindhq/rescind/denylist"
+	"github.com/rescindhq/rescind/internal/redistest"
 )
 
 // redisKeys is a command of scripts: so many keys, or some, match a pattern in
@@ -53,6 +54,18 @@ func runFlags(t *testing.T, vars map[string]string, args ...string) (*call, *ben
 	c, err := cmd.call(rest, streams{new(bytes.Buffer), new(bytes.Buffer), new(bytes.Buffer)}, environment(vars))
 	require.NoError(t, err)
 	return c, f
+}
+
+// A Redis that is full is not one that may be down.
+func TestAFullRedisIsSaid(t *testing.T) {
+	t.Parallel()
+	client := redistest.Start(t).Client()
+	require.NoError(t, client.ConfigSet(t.Context(), "maxmemory", "1").Err())
+	full := client.Set(t.Context(), "a", "b", 0).Err()
+	var said *failure
+	require.ErrorAs(t, benchTrouble(fmt.Errorf("filling: %w: %w", denylist.ErrUnavailable, full)), &said)
+	assert.Equal(t, exitCannotTell, said.code)
+	assert.Contains(t, strings.Join(said.hints, " "), "maxmemory")
 }
 
 // A result says how to repeat it: the command that it names reads as what was

@@ -76,6 +76,8 @@ func ofStage(flag string) (scenarios []string, ok bool) {
 		return []string{"cold-start", "cold-start-scan"}, true
 	case "revocations":
 		return []string{"fleet"}, true
+	case "url", "token-file", "server-cpu":
+		return []string{"http-verify", "introspect"}, true
 	case "client":
 		return []string{"introspect"}, true
 	}

@@ -119,6 +119,9 @@ func redisTrouble(err error) error {
 	if redis.IsAuthError(err) {
 		return (&failure{code: exitCannotTell, err: err}).hint("RESCIND_REDIS_PASSWORD, or the file that RESCIND_REDIS_PASSWORD_FILE names, must have this Redis's password")
 	}
+	if redis.IsOOMError(err) {
+		return (&failure{code: exitCannotTell, err: err}).hint("this Redis is full: raise its maxmemory; of bench, take fewer --entries and --tokens")
+	}
 	return (&failure{code: exitCannotTell, err: err}).hint("is Redis up, and may this user run INFO, TIME and scripts there?")
 }
 
