@@ -43,8 +43,20 @@ func (r *redisSide) clean() error {
 	if err == nil {
 		err = errors.New("somebody goes on writing them")
 	}
-	return fmt.Errorf("scenario: keys that begin with %q are left in Redis: %w", r.prefix+":", err)
+	return &LeftError{r.prefix, err}
 }
+
+// LeftError: the keys of a run could not be removed.
+type LeftError struct {
+	Prefix string // of the keys, in front of a colon
+	Err    error
+}
+
+func (e *LeftError) Error() string {
+	return fmt.Sprintf("scenario: keys that begin with %q are left in Redis: %v", e.Prefix+":", e.Err)
+}
+
+func (e *LeftError) Unwrap() error { return e.Err }
 
 // cleanOnce looks through every master once.
 func (r *redisSide) cleanOnce(ctx context.Context) (found int64, err error) {

@@ -81,13 +81,24 @@ func benchTrouble(err error) error {
 		return (&failure{code: exitCannotTell, err: err}).
 			hint("give it a lower --rate or a larger --max-share; without --rate a closed loop does what fits")
 	case errors.Is(err, bench.ErrInterrupted), errors.Is(err, context.Canceled):
-		return cannotTell("interrupted before anything was measured")
+		return interruptedEarly(err)
 	case errors.Is(err, denylist.ErrUnfit), errors.Is(err, denylist.ErrUnavailable), errors.As(err, new(net.Error)):
 		return redisTrouble(err)
 	case exitCode(err) == exitUsage, errors.Is(err, os.ErrNotExist):
 		return wrong
 	}
 	return err
+}
+
+// interruptedEarly is of a run that was still being set up: with the keys that
+// it could not remove, if there are any.
+func interruptedEarly(err error) error {
+	told := cannotTell("interrupted before anything was measured")
+	var left *scenario.LeftError
+	if errors.As(err, &left) {
+		return cleaned(told, left, left.Prefix)
+	}
+	return told
 }
 
 // refusesTokens tells a server that refuses tokens from one that knows nothing

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -270,6 +271,32 @@ func TestTune_BusyMachine(t *testing.T) {
 	tu.tail.enough = 20 * time.Millisecond
 	assert.NotContains(t, tu.config(), "check_timeout")
 	assert.Contains(t, tu.deadline(), "20ms would do as well: 503 sooner where Redis hangs, and more of them where it is slow")
+}
+
+// Keys that a run could not remove are told of, also where it was interrupted
+// while it was set up.
+func TestBench_LeftBehind(t *testing.T) {
+	t.Parallel()
+	assert.EqualError(t, benchTrouble(context.Canceled), "interrupted before anything was measured")
+	err := benchTrouble(errors.Join(context.Canceled, &scenario.LeftError{Prefix: "rescind-bench-1", Err: os.ErrDeadlineExceeded}))
+	assert.Equal(t, exitCannotTell, exitCode(err))
+	assert.ErrorContains(t, err, `keys that begin with "rescind-bench-1:" are left in Redis`)
+	var f *failure
+	require.ErrorAs(t, err, &f)
+	assert.Contains(t, strings.Join(f.hints, "\n"), "rescind-bench-1:*")
+}
+
+// A figure that is better does not make up for operations that failed: they are
+// named where they decided.
+func TestTune_FailuresAreNamed(t *testing.T) {
+	t.Parallel()
+	trial := tune.Trial{Comparison: tune.Comparison{
+		Main: bench.Interval{Center: 0.9, Low: 0.87, High: 0.91}, By: tune.ByKeeping, Verdict: tune.Worse,
+		Stands: tune.Standing{Metric: bench.MetricP50, Figure: 0.012, Worst: 1.2, Failures: 0.011},
+	}}
+	assert.Equal(t, "misses the aim: p50 12ms, with 1.1 % of the operations failed or never begun", trialVerdict(trial))
+	assert.Contains(t, (&tuning{outcome: &tune.Outcome{Aim: tune.Aim{Limits: []bench.Limit{{}}}}}).figures(trial.Comparison),
+		"does not keep the aim (p50 12ms, with 1.1 % of the operations failed or never begun)")
 }
 
 // The command that is shown asks for the same again.

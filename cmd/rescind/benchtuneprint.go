@@ -264,8 +264,6 @@ func trialVerdict(t tune.Trial) string {
 		return "no difference: taken back"
 	case t.Verdict == tune.Worse && t.By == tune.ByKeeping && !t.Stands.Kept:
 		return "misses the aim: " + stands(t.Stands)
-	case t.Verdict == tune.Worse && t.By == tune.ByKeeping && t.Main.Center < 1:
-		return "worse: " + stands(t.Stands)
 	case t.Verdict == tune.Better && t.By == tune.ByCPU, t.Verdict == tune.Worse && t.By == tune.ByCPU:
 		return string(t.Verdict) + " by cpu"
 	}
