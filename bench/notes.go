@@ -91,7 +91,7 @@ const (
 // notes are what the result should say in words: the worst first.
 func (r *run) notes() []string {
 	var notes []string
-	for _, say := range []func(*account) string{wrongAnswers, r.heldNote, r.shareNote, r.rateNote, errorsNote, overdueNote, latenessNote} {
+	for _, say := range []func(*account) string{wrongAnswers, r.heldNote, r.shareNote, r.rateNote, r.errorsNote, overdueNote, latenessNote} {
 		for _, a := range r.accounts {
 			if note := say(a); note != "" {
 				notes = append(notes, note)
@@ -109,9 +109,11 @@ func wrongAnswers(a *account) string {
 	return fmt.Sprintf("WRONG ANSWERS: %s gave %d answer%s that must never be given; no figure of this run counts", a, n, plural(n))
 }
 
-func errorsNote(a *account) string {
+// errorsNote is not of a contender that something happens to: its events say
+// what failed, and when.
+func (r *run) errorsNote(a *account) string {
 	failed := sum(a.errors)
-	if failed == 0 {
+	if failed == 0 || r.plan.stages(a.Contender) {
 		return ""
 	}
 	var classes []string

@@ -261,11 +261,17 @@ func (p Plan) rounds() int { return int(p.Duration / p.Slice) }
 
 // whole says that a contender has all of its slices in one turn.
 func (p Plan) whole() bool {
-	staged := func(c Contender) bool {
-		_, ok := c.Scenario.(Staged)
-		return ok
-	}
-	return len(p.Contenders) == 1 || slices.ContainsFunc(p.Contenders, staged)
+	return len(p.Contenders) == 1 || slices.ContainsFunc(p.Contenders, isStaged)
+}
+
+// stages reports whether something happens to a contender while it is measured.
+func (p Plan) stages(name string) bool {
+	return slices.ContainsFunc(p.Contenders, func(c Contender) bool { return c.Name == name && isStaged(c) })
+}
+
+func isStaged(c Contender) bool {
+	_, ok := c.Scenario.(Staged)
+	return ok
 }
 
 // series is how many there are, at least one.

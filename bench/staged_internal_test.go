@@ -3,6 +3,7 @@ package bench
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -135,6 +136,26 @@ func TestPlayIsWaitedFor(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestStagedFailures: what fails while something happens is told with that, and
+// once; of others there is a note.
+func TestStagedFailures(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		fails := scripted(func(context.Context) error {
+			time.Sleep(10 * time.Millisecond)
+			return errors.New("no")
+		})
+		told := staged{fails, func(context.Context, time.Duration) error { return nil }}
+		for scenario, want := range map[Scenario]bool{&told: false, &fails: true} {
+			notes, err := Run(t.Context(), Plan{
+				Contenders: []Contender{{Name: "a", Scenario: scenario}}, Concurrency: []int{1}, Duration: time.Second, Slice: time.Second,
+			}, func(Slice) error { return nil })
+			require.NoError(t, err)
+			assert.Equal(t, want, strings.Contains(strings.Join(notes, "\n"), "operations failed"), "%q", notes)
+		}
+	})
 }
 
 // TestGauges: each slice has the figures of its end, those of a warm-up are not

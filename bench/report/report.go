@@ -191,10 +191,14 @@ func (r run) wrong() []string {
 	return lines
 }
 
-// failures names the errors of each series, and what was due and never begun.
+// failures names the errors of each series, and what was due and never begun:
+// not where that stands with the events already.
 func (r run) failures() []string {
 	var lines []string
 	for _, s := range r.summaries {
+		if r.toldByEvents(s) {
+			continue
+		}
 		if total(s.Errors) > 0 {
 			lines = append(lines, at(s.Series)+": "+tally(s.Errors))
 		}
@@ -203,6 +207,17 @@ func (r run) failures() []string {
 		}
 	}
 	return lines
+}
+
+// toldByEvents reports whether all that failed in a series did so in an event.
+func (r run) toldByEvents(s bench.Summary) bool {
+	var failed int64
+	for _, o := range r.outcomes {
+		if o.Contender == s.Contender && o.Concurrency == s.Concurrency {
+			failed += total(o.Errors) + o.Unbegun
+		}
+	}
+	return failed > 0 && failed == total(s.Errors)+s.Unbegun
 }
 
 // at names a series in a sentence.

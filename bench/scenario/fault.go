@@ -33,9 +33,11 @@ func FaultNames() []string {
 
 const (
 	defaultFault = 2 * time.Second
-	defaultCalm  = 2 * time.Second
-	defaultLate  = 100 * time.Millisecond // twice the deadline of a check
-	defaultStorm = 20_000
+	// Of it, all beyond a mirror's max-staleness shows whether that is heeded.
+	defaultCutOff = 3 * time.Second
+	defaultCalm   = 2 * time.Second
+	defaultLate   = 100 * time.Millisecond // twice the deadline of a check
+	defaultStorm  = 20_000
 
 	minFault     = 10 * time.Millisecond
 	maxFault     = 10 * time.Minute
@@ -46,7 +48,11 @@ const (
 func defaultFaults() []Fault {
 	var all []Fault
 	for _, name := range FaultNames() {
-		all = append(all, Fault{Name: name, Lasts: defaultFault}.filled())
+		f := Fault{Name: name, Lasts: defaultFault}
+		if name == FaultCutOff {
+			f.Lasts = defaultCutOff
+		}
+		all = append(all, f.filled())
 	}
 	return all
 }
@@ -105,7 +111,7 @@ func (f Fault) String() string {
 // OutageKnobs are the script of the scenario outage: a calm, and after each
 // fault another.
 type OutageKnobs struct {
-	Faults []Fault // in order; default one of each name, 2 s each
+	Faults []Fault // in order; default one of each name, 2 s each, cut-off 3 s
 	// Server is the executable of the Redis servers that are broken, as
 	// lab.Find takes it.
 	Server string
