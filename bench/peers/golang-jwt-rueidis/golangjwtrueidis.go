@@ -33,9 +33,8 @@ func Rival() scenario.Rival {
 		Name: "golang-jwt-rueidis",
 		Means: "golang-jwt, then GET by rueidis' DoCache, which Redis tells of changes (client-side caching), " +
 			"https://pkg.go.dev/github.com/redis/rueidis@v1.0.79#readme-server-assisted-client-side-caching.",
-		Guarantee: "best effort: as soon as a message of Redis arrives, of which nothing proves that none is missing; " +
-			"a minute later at most, as an answer is kept no longer",
-		Open: open,
+		Guarantee: "best effort: when Redis' message of it arrives, which nothing proves; after the minute that answers are kept",
+		Open:      open,
 	}
 }
 

@@ -1,18 +1,18 @@
-// Package katarasjwt is kataras/jwt with the Redis blocklist that its README
-// links to, which is a part of kataras/iris.
+// Package katarasjwt is kataras/jwt with a blocklist in Redis.
 //
-// https://pkg.go.dev/github.com/kataras/jwt, under "Verify a Token" and
-// "Blocklist": keys by their kid, what is expected of the claims, and the
-// blocklist as a validator, which asks EXISTS.
+// https://pkg.go.dev/github.com/kataras/jwt, under "Verify a Token": keys by
+// their kid, and what is expected of the claims. Its Blocklist says how one is
+// kept in Redis: as a TokenValidator. This one asks what that of kataras/iris,
+// which its README links to, asks as well, EXISTS of the jti; but not with DEL
+// for a token that has expired, and without the web framework around it.
 package katarasjwt
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
-	blocklist "github.com/kataras/iris/v12/middleware/jwt/blocklist/redis"
 	"github.com/kataras/jwt"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/rescindhq/rescind/bench/scenario"
 	"github.com/rescindhq/rescind/denylist"
@@ -23,8 +23,8 @@ import (
 func Rival() scenario.Rival {
 	return scenario.Rival{
 		Name: "kataras-jwt",
-		Means: "kataras/jwt, https://pkg.go.dev/github.com/kataras/jwt@v0.1.17, with the Redis blocklist that it names, " +
-			"https://pkg.go.dev/github.com/kataras/iris/v12@v12.2.11/middleware/jwt/blocklist/redis.",
+		Means: "kataras/jwt with a blocklist in Redis, a TokenValidator that asks EXISTS by go-redis, " +
+			"https://pkg.go.dev/github.com/kataras/jwt@v0.1.17#Blocklist.",
 		Guarantee: "strict: EXISTS is sent after each verification has begun",
 		Open:      open,
 	}
@@ -47,32 +47,30 @@ func open(_ context.Context, bed scenario.Bed) (scenario.Verify, func() error, e
 		}
 		keys.Register(alg, k.ID, k.Key, nil)
 	}
-	list := blocklist.NewBlocklist()
-	list.Prefix, list.ClientOptions = bed.Prefix, *bed.Redis()
-	if err := list.Connect(); err != nil {
-		return nil, nil, err
-	}
+	client := redis.NewClient(bed.Redis())
 	expected := jwt.Expected{Issuer: bed.Issuer, Audience: jwt.Audience{bed.Audience}}
-	asked := worded(list)
-	verify := func(_ context.Context, raw string) (string, error) {
+	verify := func(ctx context.Context, raw string) (string, error) {
 		var c claims
-		err := keys.VerifyToken([]byte(raw), &c, expected, asked)
+		err := keys.VerifyToken([]byte(raw), &c, expected, blocklist(ctx, client, bed))
 		return c.ID, err
 	}
-	return verify, nil, nil // its client ends with the process
+	return verify, client.Close, nil
 }
 
-// worded tells what the blocklist says from what is wrong with a token.
-func worded(list jwt.TokenValidator) jwt.TokenValidatorFunc {
-	return func(token []byte, c jwt.Claims, earlier error) error {
-		err := list.ValidateToken(token, c, earlier)
-		switch {
-		case earlier != nil || err == nil:
-			return err
-		case errors.Is(err, jwt.ErrBlocked):
-			return fmt.Errorf("%w: %w", denylist.ErrRevoked, err)
+// blocklist refuses tokens whose jti is in Redis. An earlier error stands.
+func blocklist(ctx context.Context, client *redis.Client, bed scenario.Bed) jwt.TokenValidatorFunc {
+	return func(_ []byte, c jwt.Claims, earlier error) error {
+		if earlier != nil {
+			return earlier
 		}
-		return fmt.Errorf("%w: %w", denylist.ErrUnavailable, err)
+		found, err := client.Exists(ctx, bed.Key(c.ID)).Result()
+		switch {
+		case err != nil:
+			return fmt.Errorf("%w: %w", denylist.ErrUnavailable, err)
+		case found > 0:
+			return fmt.Errorf("%w: %w", denylist.ErrRevoked, jwt.ErrBlocked)
+		}
+		return nil
 	}
 }
 
