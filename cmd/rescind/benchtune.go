@@ -241,9 +241,18 @@ func (t *tuning) answer(err error) error {
 	}
 	if !t.outcome.Kept() {
 		return refused("%s", t.missed()).
-			hint("what was found comes nearest; a lower --rate or a larger --aim may be kept, or --guarantee bounded, with a mirror")
+			hint("%s", t.nearer())
 	}
 	return nil
+}
+
+// nearer is what to try where an aim is not kept.
+func (t *tuning) nearer() string {
+	hint := "what was found comes nearest; a lower --rate or a larger --aim may be kept"
+	if t.flags.guarantee == guaranteeBounded {
+		return hint
+	}
+	return hint + ", or --guarantee bounded, with a mirror"
 }
 
 // command repeats it.

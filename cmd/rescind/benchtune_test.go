@@ -240,7 +240,10 @@ func TestTune_Config(t *testing.T) {
 	assert.Equal(t, "mirror", c.check)
 	assert.Equal(t, 64, c.mirrorWakes)
 	assert.Contains(t, bounded.config(), "# costs a guarantee: a revocation is denied at most max-staleness later")
-	assert.Contains(t, bounded.goOptions(), "denylist.MirrorOptions{Wakes: 64}")
+	assert.Contains(t, bounded.goOptions(), "denylist.MirrorOptions{Wakes: 64} // of the denylist.NewMirror that the verifier is to ask")
+	assert.Contains(t, strict.nearer(), "--guarantee bounded")
+	bounded.flags.guarantee = guaranteeBounded
+	assert.NotContains(t, bounded.nearer(), "--guarantee", "which was given")
 	assert.Contains(t, bounded.found(), "THIS COSTS A GUARANTEE: a revocation is denied at most max-staleness later")
 	assert.True(t, strings.HasPrefix(bounded.promise(bounded.outcome.Best), "bounded"))
 }

@@ -115,7 +115,11 @@ func (t *tuning) goOptions() []string {
 	var lines []string
 	for _, name := range []string{"denylist.RedisOptions", "denylist.MirrorOptions", "verifier.Options"} {
 		if fields, ok := of[name]; ok {
-			lines = append(lines, name+"{"+strings.Join(fields, ", ")+"}")
+			line := name + "{" + strings.Join(fields, ", ") + "}"
+			if name == "denylist.MirrorOptions" {
+				line += " // of the denylist.NewMirror that the verifier is to ask"
+			}
+			lines = append(lines, line)
 		}
 	}
 	if pool := t.settings.PoolSize; pool > 0 {
