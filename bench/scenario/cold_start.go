@@ -177,16 +177,11 @@ func (m *mirrorStart) start(ctx context.Context) (end func() error, err error) {
 	if err != nil {
 		return client.Close, err
 	}
-	fresh, ended := make(chan struct{}), make(chan error, 1)
-	var once sync.Once
-	mirror, err := denylist.NewMirror(store, denylist.MirrorOptions{OnState: func(state denylist.MirrorState, _ error) {
-		if state == denylist.MirrorFresh {
-			once.Do(func() { close(fresh) })
-		}
-	}})
+	mirror, fresh, err := newFreshMirror(store)
 	if err != nil {
 		return client.Close, err
 	}
+	ended := make(chan error, 1)
 	running, stop := context.WithCancel(ctx)
 	go func() { ended <- mirror.Run(running) }()
 	end = func() error {
@@ -204,6 +199,19 @@ func (m *mirrorStart) start(ctx context.Context) (end func() error, err error) {
 	case <-ctx.Done():
 		return end, fmt.Errorf("scenario: the mirror was not complete: %w", ctx.Err())
 	}
+}
+
+// newFreshMirror is a mirror that nobody runs yet. Fresh is closed when it can tell
+// for the first time.
+func newFreshMirror(store *denylist.Redis) (mirror *denylist.Mirror, fresh <-chan struct{}, err error) {
+	told := make(chan struct{})
+	var once sync.Once
+	mirror, err = denylist.NewMirror(store, denylist.MirrorOptions{OnState: func(state denylist.MirrorState, _ error) {
+		if state == denylist.MirrorFresh {
+			once.Do(func() { close(told) })
+		}
+	}})
+	return mirror, told, err
 }
 
 // tellApart asks about both tokens. Of an entry that it has read from the index

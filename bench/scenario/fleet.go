@@ -13,7 +13,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/rescindhq/rescind/bench"
-	"github.com/rescindhq/rescind/denylist"
 )
 
 func fleetKind() kind {
@@ -192,15 +191,9 @@ func (f *fleet) start(ctx context.Context) (*fleetMember, error) {
 		}
 		return nil, err
 	}
-	m := &fleetMember{writer: f.writer, client: client, fresh: make(chan struct{}), ended: make(chan struct{}), news: make(chan struct{}, 1)}
+	m := &fleetMember{writer: f.writer, client: client, ended: make(chan struct{}), news: make(chan struct{}, 1)}
 	client.AddHook((*fleetHook)(m))
-	var once sync.Once
-	m.mirror, err = denylist.NewMirror(store, denylist.MirrorOptions{OnState: func(state denylist.MirrorState, _ error) {
-		if state == denylist.MirrorFresh {
-			once.Do(func() { close(m.fresh) })
-		}
-	}})
-	if err != nil {
+	if m.mirror, m.fresh, err = newFreshMirror(store); err != nil {
 		return nil, errors.Join(err, client.Close())
 	}
 	f.writer.join(m)

@@ -19,7 +19,7 @@ type fleetMember struct {
 	client redis.UniversalClient
 	mirror *denylist.Mirror
 	stop   context.CancelFunc
-	fresh  chan struct{} // closed when it is for the first time
+	fresh  <-chan struct{} // closed when it is for the first time
 	ended  chan struct{}
 	err    error        // why, then
 	reads  atomic.Int64 // of the log
