@@ -50,7 +50,7 @@ func TestTheSameSignalTwice(t *testing.T) {
 		time.Sleep(sameSignal - 1)
 		synctest.Wait()
 		assert.False(t, stopped, "the second would end it at once")
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		assert.True(t, stopped)
 	})
