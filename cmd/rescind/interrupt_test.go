@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -43,16 +44,16 @@ func TestTheSameSignalTwice(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, interrupt := context.WithCancel(t.Context())
-		stopped := false
-		afterSignal(ctx, func() { stopped = true })
+		var stopped atomic.Bool
+		afterSignal(ctx, func() { stopped.Store(true) })
 		interrupt()
 		synctest.Wait()
 		time.Sleep(sameSignal - 1)
 		synctest.Wait()
-		assert.False(t, stopped, "the second would end it at once")
+		assert.False(t, stopped.Load(), "the second would end it at once")
 		time.Sleep(time.Nanosecond)
 		synctest.Wait()
-		assert.True(t, stopped)
+		assert.True(t, stopped.Load())
 	})
 }
 
