@@ -61,7 +61,7 @@ type MirrorOptions struct {
 	// Wakes is how many changes a second the mirror reads as they happen; over
 	// that it rests between them and reads several at once. Default 16, 1 to
 	// 1000. More tell of changes sooner where many are written; each wake costs
-	// Redis some 18 µs for each mirror.
+	// Redis some 60 µs for each mirror.
 	Wakes int
 	// Shadow compares one of so many answers with Redis's, in the background
 	// of Run. 0: none.

@@ -9,8 +9,9 @@ import (
 // defaultWakes is how many writes a second wake a mirror that does not rest
 // before it reads them: that many at once, after a second of quiet. A write
 // wakes every mirror that waits, and each then reads the log again, which costs
-// Redis some 18 µs. So a thousand mirrors cost it 29 % of a core at the most,
-// however much is written, besides what they read while nothing is.
+// Redis some 60 µs, with the kernel's share of it (the scenario fleet of the
+// bench). So a thousand mirrors cost it a whole core at the most, however much is
+// written, besides what they read while nothing is.
 const defaultWakes, mostWakes = 16, 1000
 
 // mirrorRests are the rests of a mirror between being woken and reading, so that
