@@ -182,6 +182,7 @@ func TestTune_Interrupted(t *testing.T) {
 		assert.Equal(t, exitCannotTell, exitCode(err), at)
 		assert.ErrorContains(t, err, "interrupted", at)
 		assert.Regexp(t, want, c.stdout.(*bytes.Buffer).String(), at)
+		assert.NotContains(t, c.stdout.(*bytes.Buffer).String(), "Nothing to change", at)
 		assert.Empty(t, server.Client().Keys(t.Context(), "*").Val(), at)
 	}
 }

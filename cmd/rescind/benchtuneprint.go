@@ -118,7 +118,10 @@ func stands(s tune.Standing) string {
 // paste is what to paste.
 func (t *tuning) paste() string {
 	var b strings.Builder
-	if len(t.changes()) == 0 {
+	switch {
+	case len(t.changes()) == 0 && !t.outcome.Complete: // what was not tried may be better
+		return sentence(t.deadline())
+	case len(t.changes()) == 0:
 		return "Nothing to change.\n" + sentence(t.deadline())
 	}
 	b.WriteString("For the file that rescind serve --config names:\n\n" + indent(t.config()))
