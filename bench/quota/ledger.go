@@ -82,13 +82,14 @@ func (l *ledger) used() float64 { return l.recent[len(l.recent)-1].used - l.rece
 // left is the share that may be used now.
 func (l *ledger) left() float64 { return max(spent*l.limit+l.balance/float64(payBack), 0) }
 
-// Exceeded says that more was used than the limit allows.
+// Exceeded says that more was used than the limit allows, or that nothing of it
+// is left.
 type Exceeded struct {
 	Took, Limit float64 // shares of one core
 }
 
 func (e *Exceeded) Error() string {
-	return fmt.Sprintf("quota: %.3g %% of a core was used, more than %.3g %%", 100*e.Took, 100*e.Limit)
+	return fmt.Sprintf("quota: %.3g %% of a core was used, of at most %.3g %%", 100*e.Took, 100*e.Limit)
 }
 
 // exceeded reports that more was used in the last window, or in less, than the
@@ -97,6 +98,11 @@ func (l *ledger) exceeded() *Exceeded {
 	if l.used() <= l.limit*float64(window) {
 		return nil
 	}
-	passed := l.at.Sub(l.recent[0].at)
+	return l.took()
+}
+
+// took is what was used in the last window.
+func (l *ledger) took() *Exceeded {
+	passed := max(l.at.Sub(l.recent[0].at), lookEvery)
 	return &Exceeded{Took: l.used() / float64(passed), Limit: l.limit}
 }

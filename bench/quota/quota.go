@@ -10,6 +10,7 @@ package quota
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -60,7 +61,7 @@ func Background(ctx context.Context, read Read) (float64, error) {
 	return max(float64(after-before)/float64(time.Since(began)), 0), nil
 }
 
-// Keeper keeps work on one Redis below a share. Run or Watch goes on in a
+// Keeper keeps work on one Redis below a share. Run, Insist or Watch goes on in a
 // goroutine of its own; Acquire and Release are for any number of others. A nil
 // Keeper keeps nothing, and costs nothing.
 type Keeper struct {
@@ -70,6 +71,7 @@ type Keeper struct {
 
 	permits *semaphore.Weighted // those to be had; all others are held by the Keeper
 	handed  int64               // permits, ever
+	waiting atomic.Int64        // work that has asked for one
 	taken   atomic.Int64        // by work
 	ended   atomic.Int64        // work
 	broken  atomic.Pointer[error]
@@ -77,6 +79,7 @@ type Keeper struct {
 	ledger ledger
 	due    float64 // permits, of which there is a part
 	last   time.Time
+	fed    time.Time // when a permit was handed out last, or nobody waited
 }
 
 // allPermits are more than there ever will be.
@@ -98,7 +101,10 @@ func (k *Keeper) Acquire(ctx context.Context) error {
 	if k == nil {
 		return nil
 	}
-	if err := k.permits.Acquire(ctx, 1); err != nil {
+	k.waiting.Add(1)
+	err := k.permits.Acquire(ctx, 1)
+	k.waiting.Add(-1)
+	if err != nil {
 		return err
 	}
 	if broken := k.broken.Load(); broken != nil {
@@ -118,9 +124,17 @@ func (k *Keeper) Release() {
 // Run hands out permits until ctx ends. It may be called again after that. An
 // error is the meter's, and for good: nobody is held back any more.
 func (k *Keeper) Run(ctx context.Context) error {
-	err := k.run(ctx)
+	return k.run(ctx, func(time.Time) *Exceeded { return nil })
+}
+
+// run hands out permits until ctx ends, or end says why to.
+func (k *Keeper) run(ctx context.Context, end func(now time.Time) *Exceeded) error {
+	err := k.keep(ctx, end)
 	if err == nil || ctx.Err() != nil {
 		return nil
+	}
+	if errors.As(err, new(*Exceeded)) {
+		return err
 	}
 	err = fmt.Errorf("quota: reading how much CPU time is used: %w", err)
 	k.broken.Store(&err)
@@ -128,24 +142,30 @@ func (k *Keeper) Run(ctx context.Context) error {
 	return err
 }
 
-func (k *Keeper) run(ctx context.Context) error {
+func (k *Keeper) keep(ctx context.Context, end func(now time.Time) *Exceeded) error {
 	ticker := time.NewTicker(handEvery)
 	defer ticker.Stop()
 	if err := k.look(ctx, false); err != nil {
 		return err
 	}
-	for k.last = time.Now(); ; {
+	k.last, k.fed = time.Now(), time.Now()
+	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-ticker.C:
 		}
-		if time.Since(k.ledger.at) >= lookEvery {
+		now := time.Now()
+		if now.Sub(k.ledger.at) >= lookEvery {
 			if err := k.look(ctx, true); err != nil {
 				return err
 			}
+			now = time.Now()
+			if over := end(now); over != nil {
+				return over
+			}
 		}
-		k.hand(time.Now())
+		k.hand(now)
 	}
 }
 
@@ -166,6 +186,9 @@ func (k *Keeper) look(ctx context.Context, working bool) error {
 func (k *Keeper) hand(now time.Time) {
 	passed := min(now.Sub(k.last), 2*handEvery) // what was due while it could not run is not made up for
 	k.last = now
+	if k.waiting.Load() == 0 {
+		k.fed = now
+	}
 	waiting := k.handed - k.taken.Load()
 	if k.ledger.cost == 0 {
 		k.give(1 - waiting - (k.taken.Load() - k.ended.Load()))
@@ -181,11 +204,12 @@ func (k *Keeper) hand(now time.Time) {
 
 func (k *Keeper) give(permits int64) {
 	if permits > 0 {
+		k.fed = k.last
 		k.handed += permits
 		k.permits.Release(permits)
 	}
 }
 
 // Most is the largest share that was used within a second, beside the
-// background. It is known when Run has returned.
+// background. It is known when Run, Insist or Watch has returned.
 func (k *Keeper) Most() float64 { return k.ledger.most }

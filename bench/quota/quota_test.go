@@ -229,3 +229,69 @@ func TestWatch(t *testing.T) {
 		})
 	}
 }
+
+// TestInsist: what uses Redis without asking is no reason to end while it leaves
+// something for those who ask, who make room for it; where it does not, it is.
+func TestInsist(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		beside float64
+		after  float64 // seconds; 0: never
+	}{"leaves half": {beside: 0.1}, "leaves nothing": {beside: 0.19, after: 2}, "exceeds it": {beside: 0.5, after: 1.4}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				defer cancel()
+				r := &fakeRedis{began: time.Now(), others: c.beside}
+				k := quota.New(0.2, 0, r.read)
+				var asking sync.WaitGroup
+				asking.Go(func() {
+					for k.Acquire(ctx) == nil {
+						r.work.Add(int64(time.Millisecond))
+						time.Sleep(time.Millisecond)
+						k.Release()
+					}
+				})
+				began := time.Now()
+				err := k.Insist(ctx)
+				took := time.Since(began).Seconds()
+				cancel()
+				asking.Wait()
+				if c.after == 0 {
+					assert.NoError(t, err)
+					assert.Greater(t, r.work.Load(), int64(500*time.Millisecond))
+					return
+				}
+				var over *quota.Exceeded
+				require.ErrorAs(t, err, &over)
+				assert.InDelta(t, c.beside, over.Took, 0.02)
+				assert.GreaterOrEqual(t, took, c.after-0.1)
+				assert.LessOrEqual(t, took, 2*c.after)
+			})
+		})
+	}
+}
+
+// TestWatchHandsOutWhatIsLeft to what asks, beside what does not.
+func TestWatchHandsOutWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		r := &fakeRedis{began: time.Now(), others: 0.1}
+		k := quota.New(0.25, 0, r.read)
+		var asking sync.WaitGroup
+		asking.Go(func() {
+			time.Sleep(3 * time.Second) // what is used meanwhile is not its price
+			for k.Acquire(ctx) == nil {
+				r.work.Add(int64(time.Millisecond))
+				time.Sleep(time.Millisecond)
+				k.Release()
+			}
+		})
+		assert.NoError(t, k.Watch(ctx))
+		asking.Wait()
+		assert.InDelta(t, 0.12*7, time.Duration(r.work.Load()).Seconds(), 0.2)
+	})
+}
