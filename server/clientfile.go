@@ -81,9 +81,6 @@ func newClientTable(records []clientRecord) *clientTable {
 // place in the file, and no content.
 func parseClients(data []byte) (*clientTable, error) {
 	var file clientsFile
-	if len(data) > maxClientsFile {
-		return nil, fmt.Errorf("%w: over %d bytes", ErrClientsFile, maxClientsFile)
-	}
 	if err := json.Unmarshal(data, &file, json.RejectUnknownMembers(true)); err != nil {
 		return nil, fmt.Errorf("%w: not strict JSON of the known members%s", ErrClientsFile, whereInJSON(err))
 	}

@@ -126,6 +126,13 @@ func (r clientRecord) find(key string) int {
 	return place
 }
 
+// update changes the records, and the file where there is one.
+func (c *Clients) update(change func([]clientRecord) ([]clientRecord, error)) error {
+	return c.tableFile.update(func(t *clientTable) ([]byte, error) {
+		return rewritten(t.records, change, func(clients []clientRecord) any { return clientsFile{clients} })
+	})
+}
+
 // Add makes a client, and unless it is public its key, which is not kept and
 // cannot be shown again.
 func (c *Clients) Add(name string, scope []string, public bool) (client Client, key string, err error) {

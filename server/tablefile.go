@@ -7,7 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // lockSuffix makes the name of the file that is the lock of another.
@@ -22,7 +26,7 @@ var errUnchanged = errors.New("server: nothing to change")
 type tableFile[T any] struct {
 	path  string // empty: kept in memory only
 	is    error  // what its errors wrap
-	limit int64  // in bytes
+	limit int    // in bytes
 	parse func(data []byte) (*T, error)
 
 	// writing is held by the one who changes the file. He may wait, for the lock
@@ -83,18 +87,26 @@ func (f *tableFile[T]) load() (*T, fileStamp, error) {
 	if mode := info.Mode().Perm(); mode&0o022 != 0 { // anybody could be anybody
 		return nil, fileStamp{}, fmt.Errorf("%w: %s has mode %04o, others can write to it: chmod 600", f.is, f.path, mode)
 	}
-	data, err := io.ReadAll(io.LimitReader(opened, f.limit+1))
+	data, err := io.ReadAll(io.LimitReader(opened, int64(f.limit)+1))
 	if err != nil {
 		return nil, fileStamp{}, fmt.Errorf("%w: %w", f.is, err)
 	}
-	table, err := f.parse(data)
+	table, err := f.tableOf(data)
 	return table, fileStamp{info}, err
 }
 
+// tableOf is the table of a file's content, if that is not too large.
+func (f *tableFile[T]) tableOf(data []byte) (*T, error) {
+	if len(data) > f.limit {
+		return nil, fmt.Errorf("%w: over %d bytes", f.is, f.limit)
+	}
+	return f.parse(data)
+}
+
 // update changes the file, atomically and under a lock that other processes
-// heed, from what it holds at that moment. change returns the next table and
-// the file that holds it. A bad file is not written over.
-func (f *tableFile[T]) update(change func(*T) (*T, []byte, error)) error {
+// heed, from what it holds at that moment. change returns what it is to hold. A
+// bad file is not written over, and no bad file is written.
+func (f *tableFile[T]) update(change func(*T) ([]byte, error)) error {
 	f.writing.Lock()
 	defer f.writing.Unlock()
 	err := f.change(change)
@@ -104,9 +116,9 @@ func (f *tableFile[T]) update(change func(*T) (*T, []byte, error)) error {
 	return err
 }
 
-func (f *tableFile[T]) change(change func(*T) (*T, []byte, error)) error {
+func (f *tableFile[T]) change(change func(*T) ([]byte, error)) error {
 	if f.path == "" {
-		next, _, err := change(f.current())
+		next, _, err := f.changed(f.current(), change)
 		if err != nil {
 			return err
 		}
@@ -127,7 +139,7 @@ func (f *tableFile[T]) change(change func(*T) (*T, []byte, error)) error {
 	if err != nil {
 		return err
 	}
-	_, data, err := change(table)
+	_, data, err := f.changed(table, change)
 	if err != nil {
 		return err
 	}
@@ -136,6 +148,30 @@ func (f *tableFile[T]) change(change func(*T) (*T, []byte, error)) error {
 	}
 	f.current() // from here on the process knows it, or who asks for health does
 	return nil
+}
+
+// changed is the table after a change, and the file that holds it.
+func (f *tableFile[T]) changed(table *T, change func(*T) ([]byte, error)) (*T, []byte, error) {
+	data, err := change(table)
+	if err != nil {
+		return nil, nil, err
+	}
+	next, err := f.tableOf(data)
+	return next, data, err
+}
+
+// rewritten changes a copy of the records of a table, and returns the file that
+// holds them: one JSON object, which wrap makes of them.
+func rewritten[R any](records []R, change func([]R) ([]R, error), wrap func([]R) any) ([]byte, error) {
+	records, err := change(slices.Clone(records))
+	if err != nil {
+		return nil, err
+	}
+	data, err := json.Marshal(wrap(records), jsontext.WithIndent("  "))
+	if err != nil {
+		return nil, fmt.Errorf("server: writing records: %w", err)
+	}
+	return append(data, '\n'), nil
 }
 
 // openFile opens a file for reading, and nothing that only looks like one:

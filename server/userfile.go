@@ -94,9 +94,6 @@ func (t *userTable) find(username string) (userRecord, bool) {
 // the file, and no content.
 func parseUsers(data []byte) (*userTable, error) {
 	var file usersFile
-	if len(data) > maxUsersFile {
-		return nil, fmt.Errorf("%w: over %d bytes", ErrUsersFile, maxUsersFile)
-	}
 	if err := json.Unmarshal(data, &file, json.RejectUnknownMembers(true)); err != nil {
 		return nil, fmt.Errorf("%w: not strict JSON of the known members%s", ErrUsersFile, whereInJSON(err))
 	}

@@ -181,6 +181,13 @@ func (u *Users) Health() error {
 	return errors.Join(u.health(), u.writeErr)
 }
 
+// update changes the records, and the file where there is one.
+func (u *Users) update(change func([]userRecord) ([]userRecord, error)) error {
+	return u.tableFile.update(func(t *userTable) ([]byte, error) {
+		return rewritten(t.records, change, func(users []userRecord) any { return usersFile{users} })
+	})
+}
+
 // Add makes a user with a new subject.
 func (u *Users) Add(name, password string, scope []string) (User, error) {
 	return u.AddWithEmail(name, "", password, scope)
