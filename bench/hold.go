@@ -9,33 +9,58 @@ import (
 	"github.com/rescindhq/rescind/bench/quota"
 )
 
+// Restrained is a Scenario that has Redis do more than its operations ask for,
+// such as what happens in it. It asks before each piece of that.
+type Restrained interface {
+	Scenario
+	// Restrain is called before anything is measured with a MaxShare. Permits can
+	// be had while a turn goes on. It reports whether operations ask nothing of
+	// Redis themselves, but wait for what such work does: they are not held back
+	// then, and where the share is used up all the same, the run ends with an
+	// ErrShare.
+	Restrain(beside *quota.Keeper) (waits bool)
+}
+
 // newKeepers are those of a plan with a MaxShare. Each contender has one of its
 // own, which knows what its operations cost: together they keep to one share,
 // since each sees all that its Redis has used since its last turn.
-func newKeepers(p Plan) map[string]*quota.Keeper {
-	keepers := make(map[string]*quota.Keeper)
+func newKeepers(p Plan) map[string]keeper {
+	keepers := make(map[string]keeper)
 	if p.MaxShare == 0 {
 		return keepers
 	}
 	for _, c := range p.Contenders {
 		m, _ := c.meter(Redis) // checkContenders has seen it
-		keepers[c.Name] = quota.New(p.MaxShare, p.Background, m.Read)
+		k := keeper{Keeper: quota.New(p.MaxShare, p.Background, m.Read)}
+		if restrained, ok := c.Scenario.(Restrained); ok {
+			k.insists = restrained.Restrain(k.Keeper)
+		}
+		keepers[c.Name] = k
 	}
 	return keepers
+}
+
+// keeper is that of a contender; the zero value keeps nothing.
+type keeper struct {
+	*quota.Keeper
+	insists bool // since nobody else is there to be held back
 }
 
 // keepShare keeps the turn to MaxShare until release is called: by holding
 // workers back, or in an open loop by ending it. A meter that cannot be read
 // ends it too.
 func (t *turn) keepShare() (release func()) {
-	if t.keeper == nil {
+	if t.keeper.Keeper == nil {
 		return func() {}
 	}
 	keep := t.keeper.Run
-	if t.open() {
+	switch {
+	case t.keeper.insists:
+		keep = t.keeper.Insist
+	case t.open():
 		keep = t.keeper.Watch
-	} else {
-		t.pace.keeper = t.keeper
+	default:
+		t.pace.keeper = t.keeper.Keeper
 		t.pace.hold.Store(newHold(t.ctx))
 	}
 	ctx, cancel := context.WithCancel(t.ctx)
@@ -45,7 +70,7 @@ func (t *turn) keepShare() (release func()) {
 		var over *quota.Exceeded
 		switch {
 		case errors.As(err, &over):
-			t.clock.fail(t.run.tooFast(t.contender.Name, over))
+			t.clock.fail(t.tooMuch(over))
 		case err != nil:
 			t.clock.fail(fmt.Errorf("bench: %s: %w", t.contender.Name, err))
 		}
@@ -53,9 +78,13 @@ func (t *turn) keepShare() (release func()) {
 	return func() { cancel(); keeping.Wait() }
 }
 
-// tooFast says whose rate does not fit.
-func (r *run) tooFast(contender string, over *quota.Exceeded) error {
-	return &ShareError{Contender: contender, Rate: r.plan.Rate, Took: over.Took, Limit: over.Limit}
+// tooMuch says what does not fit.
+func (t *turn) tooMuch(over *quota.Exceeded) error {
+	e := &ShareError{Contender: t.contender.Name, Took: over.Took, Limit: over.Limit}
+	if e.Rate = t.run.plan.Rate; t.keeper.insists {
+		e.Rate, e.Mirrors = 0, len(t.workers)
+	}
+	return e
 }
 
 // hold is what workers wait for who are held back: it ends when they have to
@@ -121,6 +150,6 @@ func (r *run) shareNote(a *account) string {
 		return ""
 	}
 	return fmt.Sprintf("%s: Redis used %.3g %% of a core within a second, beside what it had used before, and not at most %.3g %%: "+
-		"others began to use it, operations are large, or what goes on beside them, which is not held back",
+		"others began to use it, or single operations are that large",
 		a.Contender, 100*keeper.Most(), 100*r.plan.MaxShare)
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/rescindhq/rescind/bench/quota"
 )
 
 // costly is a Redis each of whose commands costs as much as it takes.
@@ -136,7 +138,7 @@ func TestMaxShareOfAnOpenLoop(t *testing.T) {
 		require.ErrorAs(t, err, &over)
 		assert.Equal(t, "a", over.Contender)
 		assert.InDelta(t, 2250, over.Fits(), 1)
-		assert.ErrorContains(t, err, "a at 4000 operations a second took 40 % of a core, more than 25 %: a rate of 225")
+		assert.ErrorContains(t, err, "a at 4000 operations a second took 40 % of a core, of at most 25 %: a rate of 225")
 		assert.Len(t, slices, 3, "what was over when a quarter of a second was used up")
 	})
 }
@@ -179,4 +181,81 @@ func TestShareNote(t *testing.T) {
 		require.NoError(t, err)
 		assert.Contains(t, strings.Join(r.notes(), "\n"), "a: Redis used 100 % of a core within a second")
 	})
+}
+
+// restrained does what it plays by permits.
+type restrained struct {
+	staged
+	waits bool
+	given **quota.Keeper
+}
+
+func (r restrained) Restrain(beside *quota.Keeper) bool {
+	*r.given = beside
+	return r.waits
+}
+
+// TestMaxShareOfWhatHappens: what asks for permits keeps to the share with the
+// operations, in a closed loop and in an open one.
+func TestMaxShareOfWhatHappens(t *testing.T) {
+	t.Parallel()
+	for _, rate := range []float64{0, 500} {
+		synctest.Test(t, func(t *testing.T) {
+			redis := &costly{each: 100 * time.Microsecond}
+			var keeper *quota.Keeper
+			pieces := 0
+			storm := restrained{given: &keeper, staged: staged{scripted(redis.do), func(ctx context.Context, _ time.Duration) error {
+				time.Sleep(time.Second)
+				for keeper.Acquire(ctx) == nil {
+					pieces++
+					for range 40 {
+						_ = redis.do(ctx)
+					}
+					keeper.Release()
+				}
+				return ctx.Err()
+			}}}
+			slices, _, err := carry(t.Context(), Plan{
+				Contenders:  []Contender{{Name: "a", Scenario: storm, Meters: redis.meter()}},
+				Concurrency: []int{4}, Duration: 4 * time.Second, Slice: time.Second, MaxShare: 0.25, Rate: rate,
+			})
+			require.NoError(t, err)
+			for _, s := range slices {
+				assert.LessOrEqual(t, s.CPU[Redis], 300*time.Millisecond, "one piece more at most, where they begin")
+			}
+			assert.Greater(t, pieces, 20)
+		})
+	}
+}
+
+// TestMirrorsThatDoNotFit: operations that only wait are not held back, and what
+// goes on all the same ends the run, with how much would fit.
+func TestMirrorsThatDoNotFit(t *testing.T) {
+	t.Parallel()
+	for mirrors, fits := range map[int]bool{10: true, 40: false} {
+		synctest.Test(t, func(t *testing.T) {
+			redis := &costly{}
+			var keeper *quota.Keeper
+			fleet := restrained{waits: true, given: &keeper, staged: staged{sleeps(10 * time.Millisecond), func(ctx context.Context, _ time.Duration) error {
+				for ctx.Err() == nil {
+					time.Sleep(10 * time.Millisecond)
+					redis.used.Add(int64(mirrors) * int64(100*time.Microsecond)) // 1 % each
+				}
+				return nil
+			}}}
+			slices, r, err := carry(t.Context(), Plan{
+				Contenders:  []Contender{{Name: "fleet", Scenario: fleet, Meters: redis.meter()}},
+				Concurrency: []int{mirrors}, Duration: 5 * time.Second, Slice: time.Second, MaxShare: 0.25,
+			})
+			if fits {
+				require.NoError(t, err)
+				assert.Empty(t, r.notes())
+				assert.Len(t, slices, 5)
+				return
+			}
+			require.ErrorIs(t, err, ErrShare)
+			assert.ErrorContains(t, err, "of at most 25 %: 22 would fit, where little is revoked")
+			assert.NotEmpty(t, slices, "what was whole is kept")
+		})
+	}
 }

@@ -79,24 +79,36 @@ type Progress struct {
 // ErrPlan: the plan makes no sense. It is wrapped with what to change.
 var ErrPlan = errors.New("bench: plan refused")
 
-// ErrShare: the rate of an open loop takes more of Redis than MaxShare allows.
-// It comes as a [ShareError]. What was recorded before is whole.
-var ErrShare = errors.New("bench: the rate does not fit into the share of Redis")
+// ErrShare: the rate of an open loop, or the number of mirrors of a fleet, takes
+// more of Redis than MaxShare allows. It comes as a [ShareError]. What was
+// recorded before is whole.
+var ErrShare = errors.New("bench: it does not fit into the share of Redis")
 
 // ShareError is the ErrShare of one contender.
 type ShareError struct {
 	Contender   string
-	Rate        float64 // that was asked for, operations a second
+	Rate        float64 // that was asked for, operations a second; 0: it is not the rate that does not fit
+	Mirrors     int     // that there were, without a rate
 	Took, Limit float64 // of one core
 }
 
-// Fits is a rate that would fit. It leaves some room, since a rate costs now
-// more and now less.
-func (e *ShareError) Fits() float64 { return 0.9 * e.Rate * e.Limit / e.Took }
+// Fits is a rate that would fit, or without one a number of mirrors. It leaves
+// some room, since both cost now more and now less.
+func (e *ShareError) Fits() float64 {
+	if e.Rate == 0 {
+		return math.Floor(0.9 * float64(e.Mirrors) * e.Limit / e.Took)
+	}
+	return 0.9 * e.Rate * e.Limit / e.Took
+}
 
 func (e *ShareError) Error() string {
-	return fmt.Sprintf("%v: %s at %s operations a second took %.3g %% of a core, more than %.3g %%: a rate of %s would fit",
-		ErrShare, e.Contender, perSecond(e.Rate), 100*e.Took, 100*e.Limit, perSecond(e.Fits()))
+	took := fmt.Sprintf("took %.3g %% of a core, of at most %.3g %%", 100*e.Took, 100*e.Limit)
+	if e.Rate == 0 {
+		return fmt.Sprintf("%v: %s with %d mirror%s %s: %.0f would fit, where little is revoked",
+			ErrShare, e.Contender, e.Mirrors, plural(int64(e.Mirrors)), took, e.Fits())
+	}
+	return fmt.Sprintf("%v: %s at %s operations a second %s: a rate of %s would fit",
+		ErrShare, e.Contender, perSecond(e.Rate), took, perSecond(e.Fits()))
 }
 
 func (e *ShareError) Unwrap() error { return ErrShare }

@@ -7,7 +7,6 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/rescindhq/rescind/bench/quota"
 	"github.com/rescindhq/rescind/bench/wait"
 )
 
@@ -47,8 +46,8 @@ type run struct {
 	waiter   func() wait.Waiter // makes one
 	keep     func(Slice) error
 	began    time.Time
-	schedule *schedule                // of an open loop
-	keepers  map[string]*quota.Keeper // by contender; empty without a MaxShare
+	schedule *schedule         // of an open loop
+	keepers  map[string]keeper // by contender; empty without a MaxShare
 
 	accounts []*account // in the order in which they were first measured
 	seen     map[Series]*account

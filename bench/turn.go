@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"sync"
 	"time"
-
-	"github.com/rescindhq/rescind/bench/quota"
 )
 
 // turn is one contender's, in one or more parts that last for a slice each. Its
@@ -28,7 +26,7 @@ type turn struct {
 	ended   chan struct{} // when all workers have, and the timekeeper
 	at      time.Duration // of the run, when the turn began
 	clock   *timekeeper   // when parts begin and end
-	keeper  *quota.Keeper // of MaxShare; nil: there is none
+	keeper  keeper        // of MaxShare; zero: there is none
 	tallies []*tally      // by part; nil: nothing yet, or kept
 	kept    int           // parts
 }
