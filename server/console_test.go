@@ -28,5 +28,7 @@ func TestConsole(t *testing.T) {
 	// dots is not sent, since a browser would ask for another entry.
 	assert.Contains(t, page, "e.textContent = visible(text)")
 	assert.Contains(t, page, `[".", ".."].includes(idOf(e))`)
+	// A token that is pasted says itself what is revoked: no scope is sent beside it.
+	assert.Contains(t, page, `else body.token = $("id").value.trim()`)
 	s.ask("GET", "/", "", "").refused(http.StatusNotFound, "not_found")
 }
