@@ -12,6 +12,7 @@ import (
 
 	"github.com/rescindhq/rescind/bench"
 	"github.com/rescindhq/rescind/internal/redistest"
+	"github.com/rescindhq/rescind/verifier"
 )
 
 // redisCPU is what a Redis has used, and how much time has passed, since it was
@@ -30,6 +31,57 @@ func redisCPU(t *testing.T, server *redistest.Server) func() (used, passed time.
 		now, at := read()
 		return now - total, at.Sub(began)
 	}
+}
+
+// busiest is the largest share of a core that a Redis used within a second until
+// it is called.
+func busiest(t *testing.T, server *redistest.Server) func() float64 {
+	t.Helper()
+	since := redisCPU(t, server)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan float64)
+	go func() {
+		var used []time.Duration // each twentieth of a second
+		most := 0.0
+		for tick := time.NewTicker(50 * time.Millisecond); ; <-tick.C {
+			now, _ := since()
+			used = append(used, now)
+			if n := len(used); n > 20 {
+				most = max(most, (now - used[n-21]).Seconds())
+			}
+			if ctx.Err() != nil {
+				ended <- most
+				return
+			}
+		}
+	}()
+	return func() float64 { stop(); return <-ended }
+}
+
+// The revocations of a storm keep to the share with those who verify: 5,000 of
+// them take a fifth of a second of Redis otherwise, at once.
+func TestMaxShareOfAStorm(t *testing.T) {
+	t.Parallel()
+	const limit = 0.04
+	server := redistest.Start(t)
+	k := small(server, "bench")
+	k.Algorithms = map[verifier.Algorithm]int{verifier.HS256: 1}
+	k.Storm, k.Calm, k.MaxShare, k.Entries = 5000, 100*time.Millisecond, limit, 100
+	s := openStand(t, []string{"storm"}, k)
+	most := busiest(t, server)
+	notes, err := bench.Run(t.Context(), bench.Plan{
+		Contenders: s.Contenders()[:1], Concurrency: []int{4}, Duration: 1500 * time.Millisecond, Slice: 100 * time.Millisecond,
+		MaxShare: limit, Background: s.Background(),
+	}, func(slice bench.Slice) error {
+		assert.Zero(t, slice.Errors[bench.WrongAnswer])
+		return nil
+	})
+	require.NoError(t, err)
+	assert.Less(t, most(), 2.5*limit, "%q", notes)
+	said := strings.Join(s.Notes(), "\n")
+	assert.Regexp(t, "storm/strict@4: [1-9][0-9]* of 5000 tokens revoked in .* \\(16 a call, 1 at once\\)", said)
+	assert.Contains(t, said, "the revocations, too, were held back")
+	assert.Contains(t, said, "not all of them fitted")
 }
 
 // What a run takes of Redis keeps to a share, from its first entry to the last

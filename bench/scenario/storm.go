@@ -10,6 +10,7 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"github.com/rescindhq/rescind/bench"
+	"github.com/rescindhq/rescind/bench/quota"
 	"github.com/rescindhq/rescind/verifier"
 )
 
@@ -38,6 +39,12 @@ const (
 	maxVictims = 500
 	// stormWriters revoke at once, a full call each.
 	stormWriters = 4
+	// Where Redis may give only a share of a core, one call follows the other, and
+	// each takes some 1/60 of what that is in a second.
+	leastStormBatch = 10
+	shareStormBatch = 400 // of a whole core
+	// sweepBatch is how many checks are a piece of work at the end.
+	sweepBatch = 25
 )
 
 // storm is one contender.
@@ -45,10 +52,12 @@ type storm struct {
 	questions
 	stand  *Stand
 	grace  time.Duration
-	mirror *mirrorSide // nil: strict
-	sample int         // one verification in so many is timed, by phase
+	mirror *mirrorSide   // nil: strict
+	sample int           // one verification in so many is timed, by phase
+	keeper *quota.Keeper // of what happens; nil: it is not held back
 
 	turns atomic.Int64 // how many were prepared
+	held  atomic.Int64 // nanoseconds that the revocations waited for permits
 	phase atomic.Int32
 	timed perWorker[*phases]
 
@@ -57,7 +66,16 @@ type storm struct {
 	told        told
 }
 
-var _ bench.Staged = (*storm)(nil)
+var (
+	_ bench.Staged     = (*storm)(nil)
+	_ bench.Restrained = (*storm)(nil)
+)
+
+// Restrain implements bench.Restrained: those who verify wait, too.
+func (s *storm) Restrain(beside *quota.Keeper) (waits bool) {
+	s.keeper = beside
+	return false
+}
 
 // The phases of a turn.
 const (
