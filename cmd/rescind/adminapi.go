@@ -115,7 +115,7 @@ func refusalIn(status int, data []byte, unknown error) error {
 	case status == http.StatusConflict:
 		return fmt.Errorf("%w: %w", denylist.ErrSpent, why)
 	case status == http.StatusBadRequest && strings.HasPrefix(answer.Code, "token_"):
-		return refused("nothing was revoked: %w", why)
+		return notRevoked(refused("%w", why), answer.Code)
 	case status == http.StatusBadRequest:
 		return fmt.Errorf("%w: %w", denylist.ErrInvalid, why)
 	}

@@ -21,6 +21,9 @@ func checkCommand(fs *pflag.FlagSet) action {
 			return usageError("nothing to check").
 				hint("name --jti, --sid, --sub or --issuer-wide; a token is checked with rescind token verify")
 		}
+		if err := c.refuseLoginName(what.sub); err != nil {
+			return err
+		}
 		list, err := c.openDenylist(ctx)
 		if err != nil {
 			return err

@@ -59,7 +59,7 @@ func (cmd command) call(rest []string, std streams, getenv func(string) string) 
 		return nil, flagError(cmd, err)
 	}
 	var err error
-	if c.args, err = cmd.arguments(fs.Args()); err != nil {
+	if c.args, err = cmd.arguments(fs); err != nil {
 		return nil, err
 	}
 	if *config == "" {
@@ -106,15 +106,20 @@ func findCommand(args []string) (command, []string, error) {
 }
 
 // arguments checks the number of positional arguments.
-func (cmd command) arguments(args []string) ([]string, error) {
+func (cmd command) arguments(fs *pflag.FlagSet) ([]string, error) {
+	args := fs.Args()
 	if len(args) < len(cmd.positional) {
 		return nil, usageError("%s: no %s", cmd.name, strings.TrimSuffix(cmd.positional[len(args)], "...")).
 			hint("rescind %s %s [flags]", cmd.name, strings.Join(cmd.positional, " "))
 	}
 	more := len(cmd.positional) > 0 && strings.HasSuffix(cmd.positional[len(cmd.positional)-1], "...")
 	if len(args) > len(cmd.positional) && !more {
-		return nil, usageError("%s: unexpected argument %q", cmd.name, args[len(cmd.positional)]).
+		f := usageError("%s: unexpected argument %q", cmd.name, args[len(cmd.positional)]).
 			hint("run rescind help for what %s takes", cmd.name)
+		if fs.Lookup("token-file") != nil {
+			f.hint("a file with a token is named with --token-file")
+		}
+		return nil, f
 	}
 	return args, nil
 }

@@ -30,8 +30,8 @@ func commands() []command {
 		{name: "token inspect", prepare: tokenInspect},
 		{name: "token rotate", settings: issueSettings, prepare: tokenRotate},
 
-		{name: "revoke", settings: operatorSettings + " " + verifySettings, prepare: revokeCommand},
-		{name: "check", settings: "issuer " + operatorSettings, prepare: checkCommand},
+		{name: "revoke", settings: "users " + operatorSettings + " " + verifySettings, prepare: revokeCommand},
+		{name: "check", settings: "users issuer " + operatorSettings, prepare: checkCommand},
 		{name: "list", settings: operatorSettings, prepare: listCommand},
 		{name: "reinstate", settings: "issuer " + operatorSettings, prepare: reinstateCommand},
 		{name: "watch", settings: "issuer " + operatorSettings, prepare: watchCommand},

@@ -64,11 +64,22 @@ func (c *call) readToken(ctx context.Context, path string) (string, error) {
 	case err != nil:
 		return "", cannotTell("reading the token: %w", err)
 	}
-	token := strings.TrimSpace(string(data))
+	token := bareToken(string(data))
 	if token == "" {
 		return "", usageError("no token on standard input").hint("pipe it in, or name its file with --token-file")
 	}
 	return token, nil
+}
+
+// bareToken takes off what was copied along with a token: white space, and the
+// header that it was sent in. A token has no space in it.
+func bareToken(text string) string {
+	text = strings.TrimSpace(text)
+	words := strings.Fields(text)
+	if n := len(words); n > 1 && n < 4 && strings.EqualFold(words[n-2], "Bearer") {
+		return words[n-1]
+	}
+	return text
 }
 
 // readPassword reads a password from standard input, or asks for it twice at a

@@ -36,6 +36,9 @@ func tokenInspect(fs *pflag.FlagSet) action {
 	}
 }
 
+// tokenAlone is for what is no token in compact form.
+const tokenAlone = "want the token and nothing else: no JSON around it, and all three of its parts"
+
 // maxInspected is the most bytes that a token may have, here as in a verifier.
 const maxInspected = 8 << 10
 
@@ -46,7 +49,7 @@ func decodeToken(raw string) (header, claims json.RawMessage, err error) {
 	}
 	segments := strings.Split(raw, ".")
 	if len(segments) != 3 {
-		return nil, nil, refused("not a signed token: %d segments, want 3", len(segments))
+		return nil, nil, refused("not a signed token: %d segments, want 3", len(segments)).hint(tokenAlone)
 	}
 	if header, err = decodeSegment("header", segments[0]); err != nil {
 		return nil, nil, err
@@ -58,7 +61,7 @@ func decodeToken(raw string) (header, claims json.RawMessage, err error) {
 func decodeSegment(name, segment string) (json.RawMessage, error) {
 	data, err := base64.RawURLEncoding.Strict().DecodeString(segment)
 	if err != nil || strings.ContainsAny(segment, "\r\n") { // which Go skips
-		return nil, refused("the %s is not base64url", name)
+		return nil, refused("the %s is not base64url", name).hint(tokenAlone)
 	}
 	if !json.Valid(data) || bytes.TrimSpace(data)[0] != '{' {
 		return nil, refused("the %s is not a JSON object", name)

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"time"
 
 	"github.com/rescindhq/rescind/denylist"
 )
@@ -16,23 +15,14 @@ import (
 // commands it is a store like any other.
 type remote struct {
 	adminAPI
-	stats   remoteStats
-	barrier bool // revoke waits until every check of the fleet sees it
+	stats   statusRow // as it was when the server was first asked
+	barrier bool      // revoke waits until every check of the fleet sees it
 }
 
 var (
 	_ denylist.Store    = (*remote)(nil)
 	_ denylist.Operator = (*remote)(nil)
 )
-
-// remoteStats is what the commands read of GET /v1/stats.
-type remoteStats struct {
-	Issuer     string           `json:"issuer"`
-	Entries    map[string]int64 `json:"entries"`
-	Inspection struct {
-		MaxStalenessMS int64 `json:"max_staleness_ms"`
-	} `json:"inspection"`
-}
 
 // openRemote asks the server for its state first: a 404 of whatever else
 // listens there must not pass for "no such entry".
@@ -94,7 +84,7 @@ func (r *remote) post(ctx context.Context, body revokeRequest) (denylist.Result,
 		} `json:"receipt"`
 	}
 	if body.Barrier = r.barrier; r.barrier { // which takes as long as the fleet may lag (R16)
-		r.client.Timeout = remotePatience + time.Duration(r.stats.Inspection.MaxStalenessMS)*time.Millisecond
+		r.client.Timeout = remotePatience + r.stats.maxStaleness()
 	}
 	if err := r.do(ctx, http.MethodPost, "/v1/revocations", body, &answer); err != nil {
 		return denylist.Result{}, err
@@ -153,7 +143,7 @@ func (r *remote) List(ctx context.Context, q denylist.Query) (denylist.Page, err
 
 // Counts implements denylist.Operator.
 func (r *remote) Counts(ctx context.Context) (denylist.Counts, error) {
-	var stats remoteStats
+	var stats statusRow
 	if err := r.do(ctx, http.MethodGet, "/v1/stats", nil, &stats); err != nil {
 		return denylist.Counts{}, err
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/rescindhq/rescind/denylist"
+	"github.com/rescindhq/rescind/verifier"
 )
 
 func revokeCommand(fs *pflag.FlagSet) action {
@@ -30,6 +31,9 @@ func revokeCommand(fs *pflag.FlagSet) action {
 			return err
 		}
 		defer list.close()
+		if err := c.refuseLoginName(what.sub); err != nil {
+			return err
+		}
 		if len(names) == 0 {
 			return c.revokeToken(ctx, list, *tokenFile, terms)
 		}
@@ -115,10 +119,24 @@ func (c *call) revokeToken(ctx context.Context, list *denylister, path string, t
 	}
 	claims, err := recognize(ctx, raw)
 	if err != nil {
-		return fmt.Errorf("nothing was revoked: %w", err)
+		return notRevoked(err, verifier.RefusalOf(err).Code)
 	}
 	result, err := list.revoke(ctx, terms.on(entryOf(claims)), terms.barrier)
 	return c.printResult(result, err)
+}
+
+// notRevoked says what is left to do with a token that is refused, by the code
+// of that. Of one that nobody can judge now, there is nothing to say.
+func notRevoked(err error, code string) error {
+	if exitCode(err) != exitRefused {
+		return fmt.Errorf("nothing was revoked: %w", err)
+	}
+	f := refused("nothing was revoked: %w", err)
+	if code == "token_malformed" {
+		return f.hint(tokenAlone)
+	}
+	return f.hint("its ids can be revoked without it, if you believe them: rescind token inspect shows them, " +
+		"for rescind revoke --jti, --sid or --sub")
 }
 
 // printResult says what became of a revocation. One that was not needed any

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"strconv"
 	"time"
 
@@ -80,15 +79,22 @@ type serverRow struct {
 	ClockOffsetMS int64  `json:"clock_offset_ms"`
 }
 
-// remoteStatus asks a server.
-func (c *call) remoteStatus(ctx context.Context) (row statusRow, err error) {
+// remoteStatus is the state that a server tells when it is first asked.
+func (c *call) remoteStatus(ctx context.Context) (statusRow, error) {
 	list, err := c.openDenylist(ctx) // which refuses no name, and two
 	if err != nil {
-		return row, err
+		return statusRow{}, err
 	}
 	defer list.close()
-	err = list.Store.(*remote).do(ctx, http.MethodGet, "/v1/stats", nil, &row)
-	return row, err
+	return list.Store.(*remote).stats, nil
+}
+
+// maxStaleness is the fleet's; 0 where it is not known.
+func (row statusRow) maxStaleness() time.Duration {
+	if row.Inspection == nil {
+		return 0
+	}
+	return time.Duration(row.Inspection.MaxStalenessMS) * time.Millisecond
 }
 
 // redisStatus asks Redis.

@@ -138,6 +138,26 @@ func (c *call) endSessions(ctx context.Context, list *denylister, user server.Us
 	return err
 }
 
+// refuseLoginName refuses, where the file of users is named, one of its names
+// as a subject: tokens have an id there, so that an entry would deny nobody,
+// and look as if it did. A file that cannot be read keeps nobody from revoking.
+func (c *call) refuseLoginName(sub string) error {
+	if sub == "" || c.users == "" {
+		return nil
+	}
+	users, err := server.OpenUsers(c.users)
+	if err != nil {
+		return nil
+	}
+	for _, u := range users.List() {
+		if sub != u.Subject && (sub == u.Name || strings.EqualFold(sub, u.Email)) {
+			return usageError("--sub %q is the name of a user, and no token has it", sub).
+				hint("the sub of that user's tokens: --sub %s", u.Subject)
+		}
+	}
+	return nil
+}
+
 // userRow is a user as --json shows it.
 type userRow struct {
 	Name      string   `json:"name"`
