@@ -29,9 +29,11 @@ type Mirror struct {
 	heard  atomic.Int64                  // Redis's clock, late: what expired by it is gone
 	phase  atomic.Uint32                 // a MirrorState; Fresh while it follows
 	notes  mirrorNotes
+	wakes  atomic.Int64 // of the share; 0: nothing wakes it
 
 	running  atomic.Bool
 	sink     mirrorEntries    // where Run enters what it reads
+	share    mirrorShare      // how often Run reads changes as they happen
 	former   formerList       // what checks find in the view beside its table
 	back     *giveBack        // what Run gives back; nil: nothing
 	kept     *mirrorLoad      // what Run had read before it began to load again; nil: nothing
@@ -59,9 +61,11 @@ type MirrorOptions struct {
 	// it every check asks Redis, and no entry is ever dropped.
 	MaxBytes int64
 	// Wakes is how many changes a second the mirror reads as they happen; over
-	// that it rests between them and reads several at once. Default 16, 1 to
-	// 1000. More tell of changes sooner where many are written; each wake costs
-	// Redis some 60 µs for each mirror.
+	// that it rests between them and reads several at once. Up to 1000; each
+	// costs Redis some 60 µs for each mirror. Default 0: its share of what all
+	// mirrors of that Redis read, 4000 a second, from 8 to 128, which it asks
+	// Redis for now and then (INFO commandstats). Until it knows, and where
+	// that is forbidden, 16. With 16 partitions mirrors are not woken.
 	Wakes int
 	// Shadow compares one of so many answers with Redis's, in the background
 	// of Run. 0: none.
@@ -101,6 +105,7 @@ type MirrorStats struct {
 	FreshAt   time.Time
 	Entries   int64
 	Bytes     int64
+	Wakes     int // changes that it reads as they happen, a second; 0: see MirrorOptions
 
 	Answered  uint64 // checks that the mirror answered
 	Asked     uint64 // checks that asked Redis
@@ -134,7 +139,6 @@ func NewMirror(store *Redis, opts MirrorOptions) (*Mirror, error) {
 	}
 	opts.MaxStaleness = cmp.Or(opts.MaxStaleness, store.opts.MaxStaleness)
 	opts.MaxBytes = cmp.Or(opts.MaxBytes, defaultMaxBytes)
-	opts.Wakes = cmp.Or(opts.Wakes, defaultWakes)
 	switch {
 	case opts.MaxStaleness > store.opts.MaxStaleness:
 		return nil, fmt.Errorf("%w: a mirror may not be older than %v, which the fleet's barriers wait for: not %v",
@@ -143,8 +147,8 @@ func NewMirror(store *Redis, opts MirrorOptions) (*Mirror, error) {
 		return nil, fmt.Errorf("%w: a mirror cannot prove less than %v: not %v", ErrInvalid, leastStaleness, opts.MaxStaleness)
 	case opts.MaxBytes < leastBytes:
 		return nil, fmt.Errorf("%w: a mirror of %d bytes: want %d or more", ErrInvalid, opts.MaxBytes, leastBytes)
-	case opts.Wakes < 1 || opts.Wakes > mostWakes:
-		return nil, fmt.Errorf("%w: %d wakes a second: want 1 to %d", ErrInvalid, opts.Wakes, mostWakes)
+	case opts.Wakes < 0 || opts.Wakes > mostWakes:
+		return nil, fmt.Errorf("%w: %d wakes a second: want 1 to %d, or 0 for a share", ErrInvalid, opts.Wakes, mostWakes)
 	case opts.Shadow < 0:
 		return nil, fmt.Errorf("%w: a shadow of one in %d", ErrInvalid, opts.Shadow)
 	}
@@ -159,6 +163,10 @@ func NewMirror(store *Redis, opts MirrorOptions) (*Mirror, error) {
 		shadowed: make(chan Token, 64),
 	}
 	m.sink.mirror = m
+	if m.keys.partitions() == 1 {
+		m.share = newMirrorShare(opts.Wakes)
+	}
+	m.wakes.Store(int64(m.share.wakes))
 	return m, nil
 }
 
@@ -186,7 +194,7 @@ func (m *Mirror) Freshness() (age time.Duration, ok bool) {
 // Stats is what the mirror did so far.
 func (m *Mirror) Stats() MirrorStats {
 	s := m.counters.stats()
-	s.State = m.State()
+	s.State, s.Wakes = m.State(), int(m.wakes.Load())
 	if v := m.view.Load(); v != nil {
 		if s.FreshAt = v.since; !v.since.IsZero() {
 			s.Freshness = max(elapsed(v.since, m.opts.Now()), 0)

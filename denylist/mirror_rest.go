@@ -6,13 +6,9 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// defaultWakes is how many writes a second wake a mirror that does not rest
-// before it reads them: that many at once, after a second of quiet. A write
-// wakes every mirror that waits, and each then reads the log again, which costs
-// Redis some 60 µs, with the kernel's share of it (the scenario fleet of the
-// bench). So a thousand mirrors cost it a whole core at the most, however much is
-// written, besides what they read while nothing is.
-const defaultWakes, mostWakes = 16, 1000
+// mostWakes is how many a second a mirror may be told to read: see
+// MirrorOptions.Wakes.
+const mostWakes = 1000
 
 // mirrorRests are the rests of a mirror between being woken and reading, so that
 // it reads at once what many writes left. They are of one goroutine.
@@ -25,10 +21,16 @@ func newMirrorRests(wakes int, most time.Duration) mirrorRests {
 	return mirrorRests{wakes: rate.NewLimiter(rate.Limit(wakes), wakes), most: most}
 }
 
+// set changes how many wakes there may be in a second.
+func (r mirrorRests) set(now time.Time, wakes int) {
+	r.wakes.SetLimitAt(now, rate.Limit(wakes))
+	r.wakes.SetBurstAt(now, wakes)
+}
+
 // next is how long to rest after a wake at now: not at all, until there were
 // more of them than there may be in a second; then for what is left of the share
-// of a second that each has. Where proofs are due more often than that, what a wake does too much
-// is not made up for by later ones.
+// of a second that each has. Where proofs are due more often than that, what a
+// wake does too much is not made up for by later ones.
 func (r mirrorRests) next(now time.Time) time.Duration {
 	wake := r.wakes.ReserveN(now, 1)
 	if rest := wake.DelayFrom(now); rest <= r.most {

@@ -18,7 +18,7 @@ import (
 // there may be some at a time, and a quiet second later all is as it was.
 func TestMirrorRests(t *testing.T) {
 	t.Parallel()
-	for _, wakes := range []int{1, defaultWakes, 64} {
+	for _, wakes := range []int{1, firstShare, 64} {
 		each := time.Second / time.Duration(wakes)
 		now, rests := time.Now(), newMirrorRests(wakes, time.Second)
 		for range 100 * wakes {
@@ -45,15 +45,15 @@ func TestMirrorRests(t *testing.T) {
 // neither one that was cut short nor a clock that goes back makes others longer.
 func TestMirrorRests_Bounded(t *testing.T) {
 	t.Parallel()
-	const most = time.Second / defaultWakes / 4
-	now, rests := time.Now(), newMirrorRests(defaultWakes, most)
-	for range 1000 * defaultWakes {
+	const most = time.Second / firstShare / 4
+	now, rests := time.Now(), newMirrorRests(firstShare, most)
+	for range 1000 * firstShare {
 		rest := rests.next(now)
 		assert.LessOrEqual(t, rest, most)
 		now = now.Add(rest)
 	}
 	now = now.Add(time.Second)
-	for range defaultWakes {
+	for range firstShare {
 		assert.Zero(t, rests.next(now))
 	}
 	assert.Equal(t, most, rests.next(now.Add(-time.Hour)))
@@ -80,7 +80,7 @@ func (r reads) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Process
 // the log as often as it may and no more.
 func TestMirror_RestsWhileMuchIsWritten(t *testing.T) {
 	t.Parallel()
-	for _, opts := range []MirrorOptions{{}, {Wakes: 3}} {
+	for _, opts := range []MirrorOptions{{Wakes: 16}, {Wakes: 3}} {
 		server := redistest.Shared(t)
 		strict, _ := storeOn(t, server, RedisOptions{MaxStaleness: time.Minute})
 		m, err := NewMirror(openStore(t, server.URL(), strict.opts), opts)

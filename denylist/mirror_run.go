@@ -162,7 +162,9 @@ func (m *Mirror) work(ctx context.Context) error {
 func (m *Mirror) follow(ctx context.Context, l *mirrorLoad) error {
 	var retry backoff
 	m.publish(ctx, l, nil)
-	rests := newMirrorRests(m.opts.Wakes, m.patience/2)
+	m.share.begin()
+	rests := newMirrorRests(m.share.wakes, m.patience/2)
+	m.adapt(ctx, rests)
 	for {
 		var woken bool
 		var err error
@@ -191,6 +193,7 @@ func (m *Mirror) follow(ctx context.Context, l *mirrorLoad) error {
 			}
 		default:
 			retry.reset()
+			m.adapt(ctx, rests)
 		}
 	}
 }
@@ -202,6 +205,7 @@ func (m *Mirror) step(ctx context.Context, l *mirrorLoad, awaited error) error {
 		if err != nil {
 			return errors.Join(err, awaited)
 		}
+		m.share.reads++
 		m.publish(ctx, l, nil)
 		if !more {
 			break

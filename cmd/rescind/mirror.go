@@ -27,7 +27,7 @@ func (c *call) mirrorOf(store *denylist.Redis, log *slog.Logger) (*denylist.Mirr
 	m, err := denylist.NewMirror(store, opts)
 	if err != nil {
 		return nil, usageError("--check mirror: %w", err).
-			hint("--max-staleness is how old what a mirror says may be, one value for the fleet; --mirror-wakes how many changes a second it reads at once, 1 to 1000")
+			hint("--max-staleness is how old what a mirror says may be, one value for the fleet; --mirror-wakes how many changes a second it reads at once, 1 to 1000, or 0: by how many mirrors there are")
 	}
 	t.mirror = m
 	return m, nil

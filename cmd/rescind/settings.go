@@ -121,7 +121,7 @@ func (s *settings) flags() *pflag.FlagSet {
 	positive(fs, &s.checkFlights, "check-flights", 4)
 	positive(fs, &s.checkBatch, "check-batch", 1024)
 	span(fs, &s.checkWindow, "check-window", 2*time.Millisecond)
-	positive(fs, &s.mirrorWakes, "mirror-wakes", 16)
+	fs.IntVar(&s.mirrorWakes, "mirror-wakes", 0, "")
 	positive(fs, &s.cacheEntries, "cache-entries", 32768)
 	spanOrZero(fs, &s.leeway, "leeway", 30*time.Second)
 	span(fs, &s.skewMargin, "skew-margin", 60*time.Second)
