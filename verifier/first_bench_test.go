@@ -26,12 +26,14 @@ func BenchmarkFirst(b *testing.B) {
 		revokeMany(b, store, entries)
 		require.Eventually(b, func() bool { return mirror.Stats().Entries == int64(entries) }, time.Minute, time.Millisecond)
 		for _, alg := range []Algorithm{HS256, RS256, ES256, EdDSA} {
-			b.Run(fmt.Sprintf("entries=%d/%s", entries, alg), func(b *testing.B) { benchmarkFirst(b, mirror, alg) })
+			for name, opts := range map[string]Options{"kept": {CacheEntries: 1024}, "dropped": {NoCache: true}} {
+				b.Run(fmt.Sprintf("entries=%d/%s/%s", entries, name, alg), func(b *testing.B) { benchmarkFirst(b, mirror, alg, opts) })
+			}
 		}
 	}
 }
 
-func benchmarkFirst(b *testing.B, mirror *denylist.Mirror, alg Algorithm) {
+func benchmarkFirst(b *testing.B, mirror *denylist.Mirror, alg Algorithm, opts Options) {
 	const tokens = 4096
 	turn := 4 // short: what interrupts it is one of many
 	if alg.Symmetric() {
@@ -44,7 +46,8 @@ func benchmarkFirst(b *testing.B, mirror *denylist.Mirror, alg Algorithm) {
 		raw[i] = benchToken(f, i)
 		bare[i] = signedOf(raw[i])
 	}
-	v := f.verifier(mirror, Options{Now: time.Now, CacheEntries: 1024})
+	opts.Now = time.Now
+	v := f.verifier(mirror, opts)
 	var whole, check meter
 	n := 0
 	b.ReportAllocs()

@@ -53,15 +53,18 @@ type scanner struct {
 	pos   int
 	depth int
 	names []string // of the members of all open objects, the innermost last
+	order *order   // nil: no guesses
+	plain bool     // a string ends at the next quote: see isPlain
 }
 
 // scanObject reads text, which must be one object, and puts the members that
-// known lists into their places. names is room for the others' names.
-func scanObject(text string, known vocabulary, into []value, names []string) error {
-	if !utf8.ValidString(text) {
+// known lists into their places. names is room for the others' names, order
+// for what is remembered of claims; both may be nil.
+func scanObject(text string, known vocabulary, into []value, names []string, order *order) error {
+	s := scanner{text: text, names: names[:0], order: order, plain: isPlain(text)}
+	if !s.plain && !utf8.ValidString(text) {
 		return malformed("not UTF-8")
 	}
-	s := scanner{text: text, names: names[:0]}
 	if s.skipSpace(); s.peek() != '{' {
 		return malformed("not a JSON object")
 	}
@@ -117,18 +120,16 @@ func (s *scanner) object(known vocabulary, into []value) error {
 	if err := s.enter(); err != nil {
 		return err
 	}
-	seen := nameSet{first: len(s.names)}
+	seen, at := nameSet{first: len(s.names)}, -1
 	for more := !s.next('}'); more; {
-		name, err := s.name()
-		if err != nil {
-			return err
+		last, err := at, error(nil)
+		if at = s.guess(known, last); at < 0 {
+			if at, err = s.member(known, &seen); err != nil {
+				return err
+			}
+			s.learn(known, last, at)
 		}
-		at, err := known.find(name)
-		if err != nil {
-			return err
-		}
-		fresh := at < 0 && s.remember(&seen, name) || at >= 0 && into[at].kind == kindAbsent
-		if !fresh {
+		if at >= 0 && into[at].kind != kindAbsent {
 			return malformed("two members of one name")
 		}
 		v, err := s.value()
@@ -173,6 +174,20 @@ func (s *scanner) more(closing byte) (bool, error) {
 		return false, nil
 	}
 	return false, malformed("not JSON")
+}
+
+// member reads a member's name and its colon, and finds its place: below zero
+// for one that is not known and that no other member has.
+func (s *scanner) member(known vocabulary, seen *nameSet) (at int, err error) {
+	name, err := s.name()
+	if err != nil {
+		return 0, err
+	}
+	at, err = known.find(name)
+	if err == nil && at < 0 && !s.remember(seen, name) {
+		err = malformed("two members of one name")
+	}
+	return at, err
 }
 
 // name reads a member's name and its colon.

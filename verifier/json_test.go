@@ -77,7 +77,7 @@ func TestScanObject_Refuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var into [claimCount]value
-			assert.ErrorIs(t, scanObject(text, claimNamed, into[:], nil), ErrMalformed)
+			assert.ErrorIs(t, scanObject(text, claimNamed, into[:], nil, nil), ErrMalformed)
 		})
 	}
 }
@@ -101,7 +101,7 @@ func TestScanObject_Accepts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var into [claimCount]value
-			assert.NoError(t, scanObject(text, claimNamed, into[:], nil))
+			assert.NoError(t, scanObject(text, claimNamed, into[:], nil, nil))
 		})
 	}
 }
@@ -121,7 +121,7 @@ func TestScanObject_DuplicateAmongMany(t *testing.T) {
 	for _, twice := range []int{0, fewNames - 1, fewNames, fewNames + 1, 499} {
 		var into [claimCount]value
 		text := manyNames(500, fmt.Sprintf(`"n%d":0`, twice))
-		assert.ErrorIs(t, scanObject(text, claimNamed, into[:], nil), ErrMalformed, "n%d", twice)
+		assert.ErrorIs(t, scanObject(text, claimNamed, into[:], nil, nil), ErrMalformed, "n%d", twice)
 	}
 }
 
@@ -131,13 +131,14 @@ func FuzzScanObject(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `{"iss":"a","exp":1.5e3,"aud":["x","y"],"jti":"\u00e9\ud83d\ude00"}`, `{"iſs":1}`, `{"JTI":""}`,
 		`{"a":{"b":[true,false,null,-0]},"scope":"a b"}`, "{\"a\":\"\xff\"}", `{"a":1,"a":2}`, `{"sub":"\/"}`, `{"a":"\ud800"}`,
-		` {"nbf" : 01 } `, `{"exp":1}{}`, `[{}]`, `{"session_exp":{"session_exp":[]}}`, manyNames(40),
+		`{"iss":"https://issuer.example","sub":"b","exp":1893553445,"jti":"c","x":[{"exp":1}],"scope":"a b"}`, ` {"nbf" : 01 } `, `{"exp":1}{}`, `[{}]`, `{"session_exp":{"session_exp":[]}}`, manyNames(40),
 	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		var into [claimCount]value
-		err := scanObject(text, claimNamed, into[:], nil)
+		err := scanObject(text, claimNamed, into[:], nil, nil)
+		requireNoGuessMatters(t, text, into, err)
 		want := oracle(text) // null is no object, and leaves the map nil
 		if (err == nil) != (want != nil) {
 			t.Fatalf("scanObject(%q) = %v, but the oracle reads %v", text, err, want)
@@ -161,6 +162,70 @@ func FuzzScanObject(f *testing.F) {
 			}
 		}
 	})
+}
+
+// requireNoGuessMatters reads text as it is read behind another token, and behind
+// itself.
+func requireNoGuessMatters(t *testing.T, text string, want [claimCount]value, wantErr error) {
+	t.Helper()
+	var order order
+	var before [claimCount]value
+	require.NoError(t, scanObject(`{"iss":"a","sub":"b","exp":1,"jti":"c","x":0,"rot":1}`, claimNamed, before[:], nil, &order))
+	for range 2 {
+		var into [claimCount]value
+		err := scanObject(text, claimNamed, into[:], nil, &order)
+		require.Equal(t, wantErr, err)
+		require.Equal(t, want, into)
+	}
+}
+
+// What is guessed of a claim's name holds only if the name stands there.
+func TestScanObject_Guesses(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{
+		"the same":           `{"iss":"a","sub":"b","exp":1,"jti":"c","x":0,"rot":1}`,
+		"another order":      `{"jti":"c","exp":1,"sub":"b","iss":"a"}`,
+		"twice in a row":     `{"iss":"a","iss":"a"}`,
+		"twice":              `{"iss":"a","sub":"b","iss":"a","sub":"b"}`,
+		"another case":       `{"iss":"a","Sub":"b"}`,
+		"escaped":            `{"iss":"a","\u0073ub":"b","exp":1,"sub":"b"}`,
+		"longer":             `{"iss":"a","sub2":"b","exp":1}`,
+		"white space":        `{ "iss" : "a" , "sub" : "b" }`,
+		"no colon":           `{"iss":"a","sub","exp":1}`,
+		"no value":           `{"iss":"a","sub":,"exp":1}`,
+		"an end":             `{"iss":"a","sub":`,
+		"a comma too many":   `{"iss":"a",}`,
+		"deeper":             `{"iss":{"iss":"a","sub":"b"},"sub":{"iss":"c","sub":1}}`,
+		"unknown, and twice": `{"iss":"a","sub":"b","exp":1,"jti":"c","x":0,"rot":1,"x":0}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var into [claimCount]value
+			err := scanObject(text, claimNamed, into[:], nil, nil)
+			requireNoGuessMatters(t, text, into, err)
+		})
+	}
+	for at, text := range claimTexts {
+		assert.Equal(t, at, claimNamed(strings.Trim(text, `":`)), text)
+		assert.Regexp(t, `^"[a-z_]+":$`, text)
+	}
+}
+
+// A text is plain only if no string in it needs a look: every byte at every
+// place of the words that it is read by.
+func TestIsPlain(t *testing.T) {
+	t.Parallel()
+	for size := 8; size <= 17; size++ {
+		for at := range size {
+			for b := range 256 {
+				text := []byte(strings.Repeat("x", size))
+				text[at] = byte(b)
+				want := b >= ' ' && b < 0x7f && b != '\\'
+				require.Equal(t, want, isPlain(string(text)), "byte %#x at %d of %d", b, at, size)
+			}
+		}
+	}
+	assert.False(t, isPlain("short"))
 }
 
 func readsClaim(members map[string]jsontext.Value, at int) bool {

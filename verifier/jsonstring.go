@@ -11,6 +11,14 @@ import (
 // string reads a string, at its opening quote.
 func (s *scanner) string() (value, error) {
 	start, escaped := s.pos+1, false
+	if s.plain {
+		n := strings.IndexByte(s.text[start:], '"')
+		if n < 0 {
+			return value{}, malformed("unfinished JSON string")
+		}
+		s.pos = start + n + 1
+		return value{kind: kindString, text: s.text[start : start+n]}, nil
+	}
 	for i := s.skipPlain(start); i < len(s.text); i = s.skipPlain(i + 1) {
 		switch c := s.text[i]; {
 		case c == '"':
@@ -28,6 +36,26 @@ func (s *scanner) string() (value, error) {
 		}
 	}
 	return value{}, malformed("unfinished JSON string")
+}
+
+// isPlain reports whether text is printable ASCII without a backslash, as the
+// claims of nearly all tokens are: then nothing in a string needs a look. A
+// text that is too short to tell is not.
+func isPlain(text string) bool {
+	if len(text) < 8 {
+		return false
+	}
+	for rest := text; len(rest) > 8; rest = rest[8:] {
+		if !isPlainWord(word(rest)) {
+			return false
+		}
+	}
+	return isPlainWord(word(text[len(text)-8:]))
+}
+
+func isPlainWord(w uint64) bool {
+	slash := w ^ '\\'*everyByte
+	return isPrintable(w) && (slash-everyByte)&^slash&everyTop == 0
 }
 
 // skipPlain is where the string goes on that is plain at least up to there:

@@ -55,7 +55,7 @@ func (o ownClaims) read(p *parts) error {
 		return nil
 	}
 	var values [2]value
-	if err := scanObject(p.payload, o.known, values[:], nil); err != nil {
+	if err := scanObject(p.payload, o.known, values[:], nil, nil); err != nil {
 		return err
 	}
 	for i, at := range o.place {

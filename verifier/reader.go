@@ -15,6 +15,7 @@ type room struct {
 	signed  [MaxTokenSize]byte // the token
 	decoded [MaxTokenSize]byte // its header, payload and signature
 	names   [fewNames]string   // of JSON members
+	order   order              // of claims
 
 	last    header // of the genuine token that was here last
 	lastRaw string // as it stands in the token
@@ -70,7 +71,7 @@ func (in *room) read(raw string) (*parts, error) {
 	if err := in.readSigned(raw); err != nil {
 		return nil, err
 	}
-	if err := scanObject(in.payload, claimNamed, in.claims[:], in.names[:]); err != nil {
+	if err := scanObject(in.payload, claimNamed, in.claims[:], in.names[:], &in.order); err != nil {
 		return nil, err
 	}
 	return &in.parts, nil
@@ -116,7 +117,7 @@ func (in *room) readSigned(raw string) error {
 // later; what no token may say is refused here (R2).
 func (in *room) readHeader(text string) error {
 	var head [headCount]value
-	if err := scanObject(text, headerNamed, head[:], in.names[:]); err != nil {
+	if err := scanObject(text, headerNamed, head[:], in.names[:], nil); err != nil {
 		return err
 	}
 	for at := headRefused; at < headCount; at++ {
