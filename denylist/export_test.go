@@ -25,3 +25,10 @@ func FilledMirror(tb testing.TB, entries int) *Mirror {
 	m.view.Store(newMirrorView(table, time.Now(), nil))
 	return m
 }
+
+// Crowd has no check be alone: all of them share what they ask Redis.
+func (m *Mirror) Crowd() {
+	for range straight {
+		m.authority.enter()
+	}
+}

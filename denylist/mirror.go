@@ -40,6 +40,7 @@ type Mirror struct {
 	events   chan mirrorEvent // to the goroutine that called Run
 	shadowed chan Token
 	counters mirrorCounters
+	confirms mirrorConfirms
 }
 
 var (
@@ -67,6 +68,12 @@ type MirrorOptions struct {
 	// Redis for now and then (INFO commandstats). Until it knows, and where
 	// that is forbidden, 16. With 16 partitions mirrors are not woken.
 	Wakes int
+	// Confirmed has Redis confirm what the mirror says, so that a check is as
+	// strict as a Redis's: what was acknowledged anywhere before it began, it
+	// sees. Checks that run at once share one small command, whatever they are
+	// about; where the mirror lacks what Redis has, they ask for their keys as
+	// those of a Redis do, and a few at once always do. Glance says nothing then.
+	Confirmed bool
 	// Shadow compares one of so many answers with Redis's, in the background
 	// of Run. 0: none.
 	Shadow int
@@ -108,7 +115,8 @@ type MirrorStats struct {
 	Wakes     int // changes that it reads as they happen, a second; 0: see MirrorOptions
 
 	Answered  uint64 // checks that the mirror answered
-	Asked     uint64 // checks that asked Redis
+	Confirmed uint64 // checks that it answered when Redis had confirmed it
+	Asked     uint64 // checks that asked Redis for a token's entries
 	Loads     uint64 // complete ones
 	Overtaken uint64 // loads that their own log overtook
 	Gaps      uint64 // changes that were missed
@@ -163,6 +171,7 @@ func NewMirror(store *Redis, opts MirrorOptions) (*Mirror, error) {
 		shadowed: make(chan Token, 64),
 	}
 	m.sink.mirror = m
+	m.confirms = newMirrorConfirms(m)
 	if m.keys.partitions() == 1 {
 		m.share = newMirrorShare(opts.Wakes)
 	}

@@ -15,13 +15,22 @@ func (m *Mirror) Check(ctx context.Context, t Token) error {
 	if err := interrupted(ctx); err != nil {
 		return err
 	}
+	if m.opts.Confirmed {
+		return m.checkConfirmed(ctx, t)
+	}
 	g := m.Glance(t)
 	if err, known := g.Verdict(m.opts.Now()); known {
 		return err
 	}
+	sent := m.authority.now()
+	return m.checkByKeys(ctx, t, g, sent, m.checks.end(sent))
+}
+
+// checkByKeys asks Redis for a token's entries, after a glance that did not say.
+func (m *Mirror) checkByKeys(ctx context.Context, t Token, g Glance, sent int64, end *deadline) error {
 	m.counters.asked.Add(1)
 	begun := m.notes.begin()
-	entries, err := m.check(ctx, t)
+	entries, err := m.checkUntil(ctx, t, sent, end)
 	f := g.found
 	if f == nil || g.view == nil {
 		return err
@@ -77,14 +86,19 @@ type found struct {
 	doubt  *RevokedError // an entry that there was, which Redis has to be asked about
 
 	sure bool // the denial holds, however old the view is
+	own  bool // it is by what this process wrote
 	ask  bool // an entry that has to be asked about
 
 	shadow *Token // to be compared; nil: not this time
 }
 
 // Glance reads the stamp and then the table. What this process wrote is looked
-// at before both: it is forgotten there only once a later view has it.
+// at before both: it is forgotten there only once a later view has it. Where
+// Redis has to confirm, a glance says nothing.
 func (m *Mirror) Glance(t Token) Glance {
+	if m.opts.Confirmed {
+		return Glance{}
+	}
 	g := m.glance(&t)
 	if m.opts.Shadow > 0 {
 		return g.shadowed(&t)
@@ -94,6 +108,9 @@ func (m *Mirror) Glance(t Token) Glance {
 
 // GlancePrepared is Glance for the cost of looking.
 func (m *Mirror) GlancePrepared(p *Prepared) Glance {
+	if m.opts.Confirmed {
+		return Glance{}
+	}
 	g := m.glancePrepared(p)
 	if m.opts.Shadow > 0 {
 		return g.shadowed(&p.token)
@@ -256,7 +273,10 @@ func (m *Mirror) findOwn(t *Token, names *digests, f *found, login, heard int64)
 	if t.Subject != "" {
 		keys = append(keys, mirrorKey{ScopeSubject, names[ScopeSubject]})
 	}
-	f.ask = m.own.look(keys, func(s Scope, h mirrorHit) { f.add(t, s, h, login, heard) })
+	f.ask = m.own.look(keys, func(s Scope, w ownWrite) {
+		f.own = f.own || !w.late // of what Redis has forgotten it cannot be asked
+		f.add(t, s, w.hit, login, heard)
+	})
 	if f.ask {
 		f.denial, f.from = nil, 0
 	}

@@ -155,9 +155,9 @@ func (o *overlay) resize() {
 	o.size.Store(int64(n))
 }
 
-// look calls found with the hits of some keys, and reports whether Redis has to
+// look calls found with the writes to some keys, and reports whether Redis has to
 // be asked about one of them.
-func (o *overlay) look(keys []mirrorKey, found func(Scope, mirrorHit)) (ask bool) {
+func (o *overlay) look(keys []mirrorKey, found func(Scope, ownWrite)) (ask bool) {
 	o.mu.RLock()
 	defer o.mu.RUnlock()
 	if !o.lost.IsZero() {
@@ -171,7 +171,7 @@ func (o *overlay) look(keys []mirrorKey, found func(Scope, mirrorHit)) (ask bool
 		if w.ask {
 			return true
 		}
-		found(key.scope, w.hit)
+		found(key.scope, w)
 	}
 	return false
 }

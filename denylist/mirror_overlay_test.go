@@ -19,7 +19,7 @@ func TestR16_Overlay(t *testing.T) {
 	}
 	var o overlay
 	denied := func(login int) (denied, ask bool) {
-		ask = o.look([]mirrorKey{key}, func(_ Scope, h mirrorHit) { denied = h.denies(millis(at(login)), millis(at(0))) })
+		ask = o.look([]mirrorKey{key}, func(_ Scope, w ownWrite) { denied = w.hit.denies(millis(at(login)), millis(at(0))) })
 		return denied, ask
 	}
 	o.note(key, ownWrite{hit: revoked(5), acked: at(1)})
@@ -63,7 +63,7 @@ func TestR16_OverlayIsBounded(t *testing.T) {
 	now := time.Now()
 	hit := mirrorRecord{revoked: true, expiresAt: now.Add(time.Hour)}.hit(ScopeSession)
 	ask := func(n uint64) bool {
-		return o.look([]mirrorKey{numberedKey(ScopeSession, n)}, func(Scope, mirrorHit) {})
+		return o.look([]mirrorKey{numberedKey(ScopeSession, n)}, func(Scope, ownWrite) {})
 	}
 	for i := range uint64(maxOwn) {
 		o.note(numberedKey(ScopeSession, i), ownWrite{hit: hit, acked: now})

@@ -45,6 +45,8 @@ func (m *Mirror) look(ctx context.Context, at marks) []look {
 // is.
 func (m *Mirror) read(ctx context.Context, proto *mirrorProtocol, into mirrorSink) (more bool, err error) {
 	sent := m.opts.Now()
+	number := m.confirms.looks.Add(1) // before it is sent
+	m.confirms.whole = 0
 	at := append(marks(nil), proto.marks...)
 	looks := m.look(ctx, at)
 	for p, l := range looks { // all of them before a gap in one: the table is all that knows
@@ -61,6 +63,9 @@ func (m *Mirror) read(ctx context.Context, proto *mirrorProtocol, into mirrorSin
 		}
 		err = errors.Join(err, failed)
 	}
+	if err == nil && !more {
+		m.confirms.whole = number
+	}
 	return more, err
 }
 
@@ -72,7 +77,7 @@ var errForgot = errors.New("redis has forgotten")
 // read finds what there is.
 func (m *Mirror) await(ctx context.Context, proto *mirrorProtocol, into mirrorSink) (woken bool, err error) {
 	if m.keys.partitions() > 1 {
-		return false, pause(ctx, m.patience)
+		return false, m.pauseUnlessWanted(ctx, m.patience)
 	}
 	bounded, cancel := context.WithTimeout(ctx, m.patience+m.Redis.opts.WriteTimeout)
 	defer cancel()

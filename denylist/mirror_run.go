@@ -175,7 +175,7 @@ func (m *Mirror) follow(ctx context.Context, l *mirrorLoad) error {
 			return ended
 		}
 		if err == nil && woken {
-			err = pause(ctx, rests.next(m.opts.Now()))
+			err = m.pauseUnlessWanted(ctx, rests.next(m.opts.Now()))
 		}
 		if err == nil || !errors.Is(err, errFull) {
 			err = m.step(ctx, l, err)

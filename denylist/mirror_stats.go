@@ -10,7 +10,7 @@ const counterStripes = 16
 
 // mirrorCounters count what a mirror does.
 type mirrorCounters struct {
-	answered [counterStripes]struct {
+	answered, confirmed [counterStripes]struct {
 		atomic.Uint64
 		_ [56]byte
 	}
@@ -29,6 +29,7 @@ func (c *mirrorCounters) stats() MirrorStats {
 	}
 	for i := range c.answered {
 		s.Answered += c.answered[i].Load()
+		s.Confirmed += c.confirmed[i].Load()
 	}
 	return s
 }

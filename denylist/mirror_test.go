@@ -55,20 +55,26 @@ func untilState(t testing.TB, m *denylist.Mirror, states ...denylist.MirrorState
 }
 
 // mirrored is a running mirror as a subject of the contract.
-func mirrored(t *testing.T, client redis.UniversalClient, prefix string, partitions int) denylisttest.Subject {
+func mirrored(t *testing.T, client redis.UniversalClient, prefix string, partitions int, opts denylist.MirrorOptions) denylisttest.Subject {
 	store := newRedis(t, client, denylist.RedisOptions{Prefix: prefix, Partitions: partitions, MaxStaleness: staleness})
-	m := running(t, store, denylist.MirrorOptions{})
+	m := running(t, store, opts)
 	return denylisttest.Subject{Store: m, DeniesApart: partitions > 1}
 }
 
 // mirroredBehindProxy is mirrored, on a link that can be broken. A mirror is
-// broken once it can prove nothing any more.
-func mirroredBehindProxy(t *testing.T, partitions int) denylisttest.Subject {
+// broken once it can prove nothing any more; one whose answers Redis confirms,
+// at once.
+func mirroredBehindProxy(t *testing.T, partitions int, opts denylist.MirrorOptions) denylisttest.Subject {
 	s := redistest.Shared(t)
 	p := redistest.NewProxy(t, s)
-	subject := mirrored(t, open(t, p.URL()), s.Prefix(), partitions)
+	subject := mirrored(t, open(t, p.URL()), s.Prefix(), partitions, opts)
 	m := subject.Store.(*denylist.Mirror)
 	subject.LoseReply = func() { p.LoseReply("evalsha") }
+	if opts.Confirmed {
+		m.Crowd()
+		subject.Break, subject.Mend = p.Refuse, p.Allow
+		return subject
+	}
 	subject.Break = func() {
 		p.Refuse()
 		untilState(t, m, denylist.MirrorStale, denylist.MirrorLoading)
@@ -85,7 +91,21 @@ func TestMirror_Contract(t *testing.T) {
 	for _, partitions := range []int{1, 16} {
 		t.Run(fmt.Sprint(partitions), func(t *testing.T) {
 			t.Parallel()
-			denylisttest.Run(t, func(t *testing.T) denylisttest.Subject { return mirroredBehindProxy(t, partitions) })
+			denylisttest.Run(t, func(t *testing.T) denylisttest.Subject {
+				return mirroredBehindProxy(t, partitions, denylist.MirrorOptions{})
+			})
+		})
+	}
+}
+
+func TestConfirmed_Contract(t *testing.T) {
+	t.Parallel()
+	for _, partitions := range []int{1, 16} {
+		t.Run(fmt.Sprint(partitions), func(t *testing.T) {
+			t.Parallel()
+			denylisttest.Run(t, func(t *testing.T) denylisttest.Subject {
+				return mirroredBehindProxy(t, partitions, denylist.MirrorOptions{Confirmed: true})
+			})
 		})
 	}
 }
@@ -97,9 +117,18 @@ func TestMirror_ContractCluster(t *testing.T) {
 			t.Parallel()
 			cluster := redistest.StartCluster(t)
 			client := open(t, cluster.URL())
-			denylisttest.Run(t, func(t *testing.T) denylisttest.Subject {
-				return mirrored(t, client, redistest.NextPrefix(), partitions)
-			})
+			for _, opts := range []denylist.MirrorOptions{{}, {Confirmed: true}} {
+				t.Run(fmt.Sprintf("confirmed=%v", opts.Confirmed), func(t *testing.T) {
+					t.Parallel()
+					denylisttest.Run(t, func(t *testing.T) denylisttest.Subject {
+						subject := mirrored(t, client, redistest.NextPrefix(), partitions, opts)
+						if opts.Confirmed {
+							subject.Store.(*denylist.Mirror).Crowd()
+						}
+						return subject
+					})
+				})
+			}
 		})
 	}
 }

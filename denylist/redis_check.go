@@ -21,6 +21,12 @@ func (r *Redis) Check(ctx context.Context, t Token) error {
 
 // check is Check, with the entries that were found.
 func (r *Redis) check(ctx context.Context, t Token) ([]Entry, error) {
+	sent := r.authority.now()
+	return r.checkUntil(ctx, t, sent, r.checks.end(sent))
+}
+
+// checkUntil is check of one that began at sent and has to be over at end.
+func (r *Redis) checkUntil(ctx context.Context, t Token, sent int64, end *deadline) ([]Entry, error) {
 	if err := interrupted(ctx); err != nil {
 		return nil, err
 	}
@@ -31,8 +37,6 @@ func (r *Redis) check(ctx context.Context, t Token) ([]Entry, error) {
 	if err := r.attempted(places, t); err != nil {
 		return nil, err
 	}
-	sent := r.authority.now()
-	end := r.checks.end(sent)
 	found, err := r.ask(ctx, end, places, sent)
 	if len(found) == 0 && err == nil {
 		return nil, nil

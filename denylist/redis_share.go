@@ -70,6 +70,7 @@ type flight struct {
 
 	landed chan struct{} // closed when there are values and err
 	values []any         // of all keys, in their order; or nil
+	view   *mirrorView   // of a confirmation: see Mirror.confirm
 	err    error         // everybody's; there may be values too
 }
 
@@ -82,10 +83,11 @@ type seat struct {
 	wide   int // where the issuer's is; -1: not asked for
 }
 
-// board asks for the values in places of the partition.
+// board asks for the values in places of the partition; or, of none, for what
+// all who are aboard ask for.
 func (s *flights) board(places []place, now int64) seat {
 	s.mu.Lock()
-	f := s.boarding(len(places))
+	f := s.boarding(max(len(places), 1))
 	to := f.take(places)
 	number := s.takeOff(now)
 	s.watch()
@@ -102,6 +104,10 @@ func (s *flights) board(places []place, now int64) seat {
 func (f *flight) take(places []place) seat {
 	to := seat{flight: f, places: places, first: f.keys, wide: -1}
 	f.aboard++
+	if len(places) == 0 {
+		f.keys++ // as gather counts
+		return to
+	}
 	last := len(places) - 1
 	if places[last].scope == ScopeIssuer && places[last].key == f.issuer {
 		places, to.wide = places[:last], f.at

@@ -102,11 +102,16 @@ func held() (gate func(redis.Cmder) error, open func(), inside <-chan struct{}) 
 // seated waits until so many checks wait for a flight to take off.
 func (r *Redis) seated(t *testing.T, n int) {
 	t.Helper()
+	r.flights[0].seated(t, n)
+}
+
+func (s *flights) seated(t *testing.T, n int) {
+	t.Helper()
 	require.NoError(t, eventually(t, func() error {
-		r.flights[0].mu.Lock()
-		defer r.flights[0].mu.Unlock()
+		s.mu.Lock()
+		defer s.mu.Unlock()
 		aboard := 0
-		for _, f := range r.flights[0].waiting {
+		for _, f := range s.waiting {
 			aboard += f.aboard
 		}
 		if aboard != n {
