@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -22,8 +23,8 @@ import (
 	"github.com/rescindhq/rescind/internal/redistest"
 )
 
-// sessionTime is far longer than the commands of one document take: on two busy
-// cores those of docs/bench.md take two minutes.
+// sessionTime is far longer than the commands of one shell take: on two busy
+// cores that is half a minute.
 const sessionTime = 8 * time.Minute
 
 // TestConsole runs the commands of every "console" block, those of one document
@@ -33,8 +34,8 @@ const sessionTime = 8 * time.Minute
 func TestConsole(t *testing.T) {
 	binary := build(t)
 	for _, d := range documents(t) {
-		if commands := d.commands(t); len(commands) > 0 {
-			t.Run(d.path, func(t *testing.T) {
+		for _, commands := range d.shells(t) {
+			t.Run(commands[len(commands)-1].where, func(t *testing.T) {
 				t.Parallel()
 				newSession(t, binary).run(commands)
 			})
@@ -42,14 +43,13 @@ func TestConsole(t *testing.T) {
 	}
 }
 
-// build returns the directory of a rescind that is built from this tree, with
-// the race detector where these tests have it: all else is built already.
+// build returns the directory of a rescind that is built from this tree, without
+// the race detector: what is shown here is what a reader of the documents gets.
 func build(t *testing.T) string {
 	t.Helper()
 	dependOnSources(t)
 	dir := t.TempDir()
-	args := append(append([]string{"build"}, raceFlag...), "-o", filepath.Join(dir, "rescind"), "./cmd/rescind")
-	cmd := exec.Command("go", args...)
+	cmd := exec.Command("go", "build", "-o", filepath.Join(dir, "rescind"), "./cmd/rescind")
 	cmd.Dir = root
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "go build: %s", out)
@@ -74,6 +74,7 @@ func dependOnSources(t *testing.T) {
 // prints.
 type command struct {
 	where, text string
+	chapter     int // how many headings are above it
 	prints      []string
 }
 
@@ -83,7 +84,7 @@ func (d document) commands(t *testing.T) []command {
 	t.Helper()
 	var all []command
 	for _, b := range d.in("console") {
-		goesOn := false
+		goesOn, chapter := false, d.chapterOf(b)
 		require.True(t, strings.HasPrefix(b.lines[0], "$ "), "%s:%d: a console block begins with a command", d.path, b.line)
 		for i, line := range b.lines {
 			text, typed := strings.CutPrefix(line, "$ ")
@@ -92,7 +93,7 @@ func (d document) commands(t *testing.T) []command {
 			case goesOn:
 				all[last].text += "\n" + line
 			case typed:
-				all = append(all, command{where: fmt.Sprintf("%s:%d", d.path, b.line+i), text: text})
+				all = append(all, command{where: fmt.Sprintf("%s:%d", d.path, b.line+i), text: text, chapter: chapter})
 			default:
 				all[last].prints = append(all[last].prints, line)
 				continue
@@ -102,6 +103,63 @@ func (d document) commands(t *testing.T) []command {
 		}
 	}
 	return all
+}
+
+// chapterOf is how many headings of chapters are above a block.
+func (d document) chapterOf(b block) int {
+	above := strings.Split(d.text, "\n")[:b.line-1]
+	return len(slices.DeleteFunc(above, func(line string) bool { return !strings.HasPrefix(line, "## ") }))
+}
+
+// chaptersApart is a document that is no walk: a chapter needs nothing of another
+// but the file that this one kept with --out. Most of it is waiting, so chapters
+// run side by side.
+const chaptersApart = "docs/bench.md"
+
+var kept = regexp.MustCompile(`--out (\S+)`)
+
+// shells are the commands of the document, each list for a shell of its own. Of
+// chapters that are apart the first command of all, which says where Redis is, is
+// typed in each shell.
+func (d document) shells(t *testing.T) [][]command {
+	t.Helper()
+	all := d.commands(t)
+	if len(all) == 0 || d.path != chaptersApart {
+		return chapters(all, func(command, command) bool { return true })
+	}
+	var shells [][]command
+	for _, chapter := range chapters(all[1:], func(a, b command) bool { return a.chapter == b.chapter }) {
+		at := slices.IndexFunc(shells, func(shell []command) bool { return keeps(shell, chapter) })
+		if at < 0 {
+			at = len(shells)
+			shells = append(shells, all[:1:1])
+		}
+		shells[at] = append(shells[at], chapter...)
+	}
+	return shells
+}
+
+// chapters are runs of commands that belong together.
+func chapters(all []command, together func(a, b command) bool) [][]command {
+	var runs [][]command
+	for i, c := range all {
+		if i == 0 || !together(all[i-1], c) {
+			runs = append(runs, nil)
+		}
+		runs[len(runs)-1] = append(runs[len(runs)-1], c)
+	}
+	return runs
+}
+
+// keeps reports whether a shell has kept a file that a chapter needs.
+func keeps(shell, chapter []command) bool {
+	for _, c := range shell {
+		found := kept.FindStringSubmatch(c.text)
+		if found != nil && slices.ContainsFunc(chapter, func(c command) bool { return strings.Contains(c.text, found[1]) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // session is a shell on a machine of its own: its Redis, its addresses.
