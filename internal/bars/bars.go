@@ -23,7 +23,7 @@ const (
 	whyHot    = "half of a verdict is to read the clock, and much of the rest to compare the whole token"
 	whyHash   = "one hash of a token takes no longer than to read the clock, which a verdict does too"
 	whyStrict = "a check asks for a key of each scope, where EXISTS asks for one"
-	whyRest   = "over sixteen writes a second a mirror rests up to 62 ms before it reads what came: hundreds share a Redis"
+	whyRest   = "over its share of what all mirrors of a Redis may read, a mirror rests before it reads what came"
 	whyLone   = "there are two wake-ups in it, of Redis's reader and of who asks, on busy cores"
 	whyHTTP   = "five headers say who asks"
 	whyNaive  = "net/http and the log record of each request are most of it"
