@@ -13,7 +13,9 @@ func checkHitKind() kind {
 		guarantee: strict,
 		needs:     []string{needRedis},
 		open: func(ctx context.Context, s *Stand) ([]bench.Contender, error) {
-			return s.checks(ctx, "check-hit", func(p *population) []uint32 { return p.revoked })
+			return s.checks(ctx, "check-hit", func(p *population) []uint32 { return p.revoked }, func() (checker, error) {
+				return s.denylist(ctx)
+			})
 		},
 	}
 }

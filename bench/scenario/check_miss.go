@@ -13,7 +13,9 @@ func checkMissKind() kind {
 		guarantee: strict,
 		needs:     []string{needRedis},
 		open: func(ctx context.Context, s *Stand) ([]bench.Contender, error) {
-			return s.checks(ctx, "check-miss", func(p *population) []uint32 { return p.living })
+			return s.checks(ctx, "check-miss", func(p *population) []uint32 { return p.living }, func() (checker, error) {
+				return s.denylist(ctx)
+			})
 		},
 	}
 }
