@@ -19,6 +19,7 @@ const (
 	GaugeSent        = "bytes a second"  // that Redis sent
 	GaugeProofAge    = "oldest proof, s" // of all mirrors
 	GaugeBusy        = "machine busy"    // share of its cores
+	GaugeRevocations = "revocations a second"
 )
 
 const (
@@ -30,6 +31,9 @@ const (
 	// keptUp is which share of the reads of an idle machine mirrors have to
 	// manage: those that are late read for several changes at once.
 	keptUp = 0.6
+	// revokedEnough is which share of the revocations that were asked for there
+	// have to be.
+	revokedEnough = 0.9
 )
 
 // Fleet is what a run says about mirrors of one Redis: what was measured, lines
@@ -67,6 +71,7 @@ type FleetPoint struct {
 	Client      float64 // cores that all mirrors together used
 	Connections float64
 	Reads       float64 // of each mirror, a second
+	Revocations float64 // a second, that there were
 	Bytes       float64 // a second, that Redis sent
 	ProofAge    time.Duration
 	P50, P99    time.Duration // how stale the mirrors were
@@ -74,7 +79,8 @@ type FleetPoint struct {
 
 	// Full: the machine's cores were used up, so that staleness is the machine's.
 	// Behind: mirrors read so much less than the others that no figure counts.
-	Full, Behind bool
+	// Slowed, and so Behind: that is since less was revoked than should have been.
+	Full, Behind, Slowed bool
 }
 
 // FleetEstimate is what the lines say about a number of mirrors.
@@ -134,6 +140,7 @@ func fleetPoint(mirrors int, turns []Slice) FleetPoint {
 		Connections: gauged(turns, GaugeConnections, slices.Max),
 		Reads:       gauged(turns, GaugeReads, mean) / float64(mirrors),
 		Bytes:       gauged(turns, GaugeSent, mean),
+		Revocations: gauged(turns, GaugeRevocations, mean),
 		Busy:        gauged(turns, GaugeBusy, mean),
 	}
 	if age := gauged(turns, GaugeProofAge, slices.Max); age > 0 && age < maxTime.Seconds() {
@@ -182,6 +189,8 @@ func mean(values []float64) float64 {
 func (f *Fleet) markBehind() {
 	most := slices.MaxFunc(f.Points, func(a, b FleetPoint) int { return cmp.Compare(a.Reads, b.Reads) }).Reads
 	for i := range f.Points {
-		f.Points[i].Behind = f.Points[i].Reads < keptUp*most
+		p := &f.Points[i]
+		p.Slowed = p.Revocations < revokedEnough*f.Revocations // not where one of them is unknown
+		p.Behind = p.Slowed || p.Reads < keptUp*most
 	}
 }

@@ -16,6 +16,9 @@ func (f Fleet) Notes() []string {
 	for _, p := range f.Points {
 		name := fmt.Sprintf("%s with %d mirror%s", FleetScenario, p.Mirrors, plural(int64(p.Mirrors)))
 		switch {
+		case p.Slowed:
+			notes = append(notes, fmt.Sprintf("%s: %.3g tokens were revoked a second, and not %.3g, "+
+				"since Redis, or the share that it may give, had no room for more: nothing of it counts in the model", name, p.Revocations, f.Revocations))
 		case p.Behind:
 			notes = append(notes, fmt.Sprintf("%s: each read the log %.3g times a second, and others did %.3g times: "+
 				"they could not keep up, so that nothing of it counts", name, p.Reads, most))

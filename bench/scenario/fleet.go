@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/rescindhq/rescind/bench"
+	"github.com/rescindhq/rescind/bench/quota"
 )
 
 func fleetKind() kind {
@@ -40,9 +41,10 @@ type fleet struct {
 }
 
 var (
-	_ bench.Clocked = (*fleet)(nil)
-	_ bench.Scaled  = (*fleet)(nil)
-	_ bench.Gauged  = (*fleet)(nil)
+	_ bench.Clocked    = (*fleet)(nil)
+	_ bench.Scaled     = (*fleet)(nil)
+	_ bench.Gauged     = (*fleet)(nil)
+	_ bench.Restrained = (*fleet)(nil)
 )
 
 func openFleet(ctx context.Context, s *Stand) ([]bench.Contender, error) {
@@ -73,10 +75,20 @@ func openFleet(ctx context.Context, s *Stand) ([]bench.Contender, error) {
 	return c, nil
 }
 
-// fleetStarts is how many mirrors load at the same time.
+// Restrain implements bench.Restrained: revocations wait, since what they cost
+// is what mirrors read. Workers wait for these anyway.
+func (f *fleet) Restrain(beside *quota.Keeper) (waits bool) {
+	f.writer.keeper.Store(beside)
+	return true
+}
+
+// fleetStarts is how many mirrors load at the same time, where Redis is to leave
+// no room for others.
 const fleetStarts = 8
 
-// Scale implements bench.Scaled: it starts mirrors, or ends some.
+// Scale implements bench.Scaled: it starts mirrors, or ends some. Where Redis may
+// give only a share of a core, one loads after the other, and no more of them than
+// that has room for.
 func (f *fleet) Scale(ctx context.Context, workers int) error {
 	f.gauging.Lock()
 	f.before = fleetReading{}
@@ -87,19 +99,38 @@ func (f *fleet) Scale(ctx context.Context, workers int) error {
 	for _, m := range f.members {
 		m.forget()
 	}
+	insisting, stop := f.stand.redis.insisted(ctx)
+	defer stop()
 	more := make([]*fleetMember, workers-len(f.members))
-	starts, starting := errgroup.WithContext(ctx)
+	starts, starting := errgroup.WithContext(insisting)
 	starts.SetLimit(fleetStarts)
+	if f.stand.redis.keeper != nil {
+		starts.SetLimit(1)
+	}
 	for i := range more {
 		starts.Go(func() (err error) {
-			more[i], err = f.start(starting)
+			if err = starting.Err(); err == nil {
+				more[i], err = f.start(starting)
+			}
 			return err
 		})
 	}
 	err := starts.Wait()
 	// Those that did start have to be ended by somebody.
 	f.members = append(f.members, slices.DeleteFunc(more, func(m *fleetMember) bool { return m == nil })...)
+	if err != nil && insisting.Err() != nil && ctx.Err() == nil {
+		return f.noMore(context.Cause(insisting))
+	}
 	return err
+}
+
+// noMore is why no more mirrors were started.
+func (f *fleet) noMore(cause error) error {
+	var over *quota.Exceeded
+	if !errors.As(cause, &over) {
+		return cause // nobody can tell any more what they cost
+	}
+	return &bench.ShareError{Contender: bench.FleetScenario, Mirrors: len(f.members), Took: over.Took, Limit: over.Limit}
 }
 
 // shrink ends all mirrors but the first ones.
@@ -136,6 +167,7 @@ func (f *fleet) Took(worker int) time.Duration { return f.members[worker].last }
 type fleetReading struct {
 	at          time.Time
 	reads, sent float64
+	revoked     int
 	clock       machineClock
 }
 
@@ -154,11 +186,13 @@ func (f *fleet) Gauges(ctx context.Context) (map[string]float64, error) {
 		}
 	}
 	gauges[bench.GaugeProofAge] = oldest.Seconds()
+	now.revoked = f.writer.log.end()
 	known, err := f.askRedis(ctx, gauges, &now)
 	if err != nil {
 		return nil, err
 	}
 	if seconds := now.at.Sub(f.before.at).Seconds(); !f.before.at.IsZero() && seconds > 0 {
+		gauges[bench.GaugeRevocations] = float64(now.revoked-f.before.revoked) / seconds
 		gauges[bench.GaugeReads] = (now.reads - f.before.reads) / seconds
 		if known {
 			gauges[bench.GaugeSent] = (now.sent - f.before.sent) / seconds
@@ -193,11 +227,12 @@ func (f *fleet) start(ctx context.Context) (*fleetMember, error) {
 	}
 	m := &fleetMember{writer: f.writer, client: client, ended: make(chan struct{}), news: make(chan struct{}, 1)}
 	client.AddHook((*fleetHook)(m))
+	defer f.stand.redis.restrainLoad(ctx, client)()
 	if m.mirror, m.fresh, err = newFreshMirror(store); err != nil {
 		return nil, errors.Join(err, client.Close())
 	}
 	f.writer.join(m)
-	if err := m.run(ctx); err != nil {
+	if err := m.run(ctx, f.stand.redis.patience()); err != nil {
 		return nil, err
 	}
 	return m, nil

@@ -33,14 +33,14 @@ type fleetMember struct {
 }
 
 // run starts the mirror, and returns when it is fresh.
-func (m *fleetMember) run(ctx context.Context) error {
+func (m *fleetMember) run(ctx context.Context, patience time.Duration) error {
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	m.stop = stop
 	go func() {
 		defer close(m.ended)
 		m.err = m.mirror.Run(running)
 	}()
-	late := time.NewTimer(mirrorPatience)
+	late := time.NewTimer(patience)
 	defer late.Stop()
 	var err error
 	select {
@@ -51,7 +51,7 @@ func (m *fleetMember) run(ctx context.Context) error {
 	case <-ctx.Done():
 		err = ctx.Err()
 	case <-late.C:
-		err = fmt.Errorf("%w: a mirror was not complete after %v", denylist.ErrUnavailable, mirrorPatience)
+		err = fmt.Errorf("%w: a mirror was not complete after %v", denylist.ErrUnavailable, patience)
 	}
 	return errors.Join(err, m.close())
 }

@@ -5,8 +5,10 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/rescindhq/rescind/bench/quota"
 	"github.com/rescindhq/rescind/denylist"
 )
 
@@ -21,6 +23,8 @@ type fleetWriter struct {
 	random  *rand.Rand
 	ids     freshIDs
 	log     fleetLog
+
+	keeper atomic.Pointer[quota.Keeper] // of a run with a share; it hands out permits while a turn goes on
 
 	mu      sync.Mutex
 	members []*fleetMember // who have to hear of it
@@ -55,17 +59,22 @@ func (w *fleetWriter) leave(m *fleetMember) {
 func (w *fleetWriter) run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	for began, n := time.Now(), int64(1); ; n++ {
+	for began, n, turns := time.Now(), int64(1), 1; ; n, turns = n+1, turns+1 {
 		select {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
 		}
-		if w.fleet.waiting.Load() > 0 {
+		keeper := w.keeper.Load()
+		if w.fleet.waiting.Load() > 0 && keeper.Acquire(ctx) == nil {
 			w.revoke(ctx)
+			keeper.Release()
 		}
-		if n%forgetEvery == 0 {
+		if turns%forgetEvery == 0 {
 			w.forget()
+		}
+		if keeper != nil { // what was held back is not made up for
+			n = max(n, int64(time.Since(began)/w.period))
 		}
 		at := time.Duration((float64(n) + w.random.Float64()) * float64(w.period))
 		timer.Reset(time.Until(began.Add(at)))

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -60,6 +61,43 @@ func (r *redisSide) restrained(ctx context.Context) (stop func()) {
 	var keeping sync.WaitGroup
 	keeping.Go(func() { _ = r.keeper.Run(ctx) })
 	return func() { cancel(); keeping.Wait() }
+}
+
+// insisted is restrained beside mirrors, which nobody can hold back: what it
+// returns ends when they leave nothing of the share, with a [quota.Exceeded] for a
+// cause, or when the meter can no longer be read.
+func (r *redisSide) insisted(ctx context.Context) (insisting context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	if r.keeper == nil {
+		return ctx, func() { cancel(nil) }
+	}
+	var keeping sync.WaitGroup
+	keeping.Go(func() {
+		if err := r.keeper.Insist(ctx); err != nil {
+			cancel(err)
+		}
+	})
+	return ctx, func() { cancel(nil); keeping.Wait() }
+}
+
+// restrainLoad has a client of its own keep to the share until off is called.
+func (r *redisSide) restrainLoad(ctx context.Context, client redis.UniversalClient) (off func()) {
+	if r.keeper == nil {
+		return func() {}
+	}
+	loading := &restraint{keeper: r.keeper}
+	client.AddHook(loading)
+	return loading.apply(ctx)
+}
+
+// patience is how long a mirror may take to load: where it has to wait, as much
+// longer as Redis may give less than a core. That it makes no headway is for
+// insisted to find out.
+func (r *redisSide) patience() time.Duration {
+	if r.keeper == nil {
+		return mirrorPatience
+	}
+	return time.Duration(float64(mirrorPatience) / r.knobs.MaxShare)
 }
 
 // piece does a piece of work when it may be done.

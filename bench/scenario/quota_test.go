@@ -3,6 +3,7 @@ package scenario
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -58,30 +59,69 @@ func busiest(t *testing.T, server *redistest.Server) func() float64 {
 	return func() float64 { stop(); return <-ended }
 }
 
-// The revocations of a storm keep to the share with those who verify: 5,000 of
-// them take a fifth of a second of Redis otherwise, at once.
-func TestMaxShareOfAStorm(t *testing.T) {
+// What goes on beside operations keeps to the share with them: the revocations of
+// a storm, 15,000 of which would take a third of a second of Redis at once, and
+// those of a fleet, which take it three times the share. Where mirrors leave
+// nothing of it no further one is started.
+func TestMaxShareOfWhatHappens(t *testing.T) {
 	t.Parallel()
-	const limit = 0.04
+	const limit = 0.03
 	server := redistest.Start(t)
 	k := small(server, "bench")
 	k.Algorithms = map[verifier.Algorithm]int{verifier.HS256: 1}
-	k.Storm, k.Calm, k.MaxShare, k.Entries = 5000, 100*time.Millisecond, limit, 100
-	s := openStand(t, []string{"storm"}, k)
+	k.Storm, k.Calm, k.Revocations, k.MaxShare, k.Entries = 15_000, 100*time.Millisecond, 1000, limit, 100
+	s := openStand(t, []string{"storm", "fleet"}, k)
+	contenders := s.Contenders()
+	fleet := contenders[2].Scenario.(*fleet)
+	keeper := s.redis.keeper
+	s.redis.keeper = nil // these start at once
+	require.NoError(t, fleet.Scale(t.Context(), 40))
+	s.redis.keeper = keeper
+	results := bench.Results{Header: bench.Header{Settings: map[string]string{"revocations": "1000"}}}
 	most := busiest(t, server)
 	notes, err := bench.Run(t.Context(), bench.Plan{
-		Contenders: s.Contenders()[:1], Concurrency: []int{4}, Duration: 1500 * time.Millisecond, Slice: 100 * time.Millisecond,
-		MaxShare: limit, Background: s.Background(),
+		Contenders: []bench.Contender{contenders[0], contenders[2]}, Concurrency: []int{40},
+		Duration: time.Second, Slice: 100 * time.Millisecond, MaxShare: limit, Background: s.Background(),
 	}, func(slice bench.Slice) error {
 		assert.Zero(t, slice.Errors[bench.WrongAnswer])
+		results.Slices = append(results.Slices, slice)
 		return nil
 	})
 	require.NoError(t, err)
 	assert.Less(t, most(), 2.5*limit, "%q", notes)
+
 	said := strings.Join(s.Notes(), "\n")
-	assert.Regexp(t, "storm/strict@4: [1-9][0-9]* of 5000 tokens revoked in .* \\(16 a call, 1 at once\\)", said)
+	assert.Regexp(t, "storm/strict@40: [1-9][0-9]* of 15000 tokens revoked in .* \\(12 a call, 1 at once\\)", said)
 	assert.Contains(t, said, "the revocations, too, were held back")
 	assert.Contains(t, said, "not all of them fitted")
+	f, ok := results.Fleet()
+	require.True(t, ok)
+	assert.True(t, f.Points[0].Slowed)
+	assert.Positive(t, f.Points[0].Revocations)
+	assert.Contains(t, f.Notes()[0], "fleet with 40 mirrors: ")
+	noMoreMirrors(t, server, fleet, 40)
+}
+
+// noMoreMirrors has something use far more than the share, as a thousand mirrors
+// would.
+func noMoreMirrors(t *testing.T, server *redistest.Server, f *fleet, there int) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	var using sync.WaitGroup
+	using.Go(func() {
+		client := server.Client()
+		for ctx.Err() == nil {
+			_ = client.Eval(ctx, "for i = 1, 2000000 do end", nil).Err()
+		}
+	})
+	defer using.Wait()
+	defer stop()
+	var over *bench.ShareError
+	require.ErrorAs(t, f.Scale(t.Context(), there+1), &over)
+	assert.Equal(t, there, over.Mirrors)
+	assert.Greater(t, over.Took, over.Limit)
+	assert.Less(t, over.Fits(), float64(there))
+	assert.Len(t, f.members, there)
 }
 
 // What a run takes of Redis keeps to a share, from its first entry to the last

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/rescindhq/rescind/bench/quota"
 )
 
 const (
@@ -28,11 +30,15 @@ const (
 // clean removes every key under the run's prefix, on a context of its own.
 func (r *redisSide) clean() error {
 	ctx := context.Background()
-	defer r.restrained(ctx)()
+	if r.keeper != nil { // what was overspent until now is no reason to wait
+		r.keeper = quota.New(r.knobs.MaxShare, r.background, r.cpu)
+	}
+	permits, stop := r.insisted(ctx)
+	defer stop()
 	var err error
 	for pass := range cleanPasses {
 		var found int64
-		found, err = r.cleanOnce(ctx)
+		found, err = r.cleanOnce(ctx, permits)
 		if err == nil && found == 0 {
 			return nil
 		}
@@ -58,11 +64,12 @@ func (e *LeftError) Error() string {
 
 func (e *LeftError) Unwrap() error { return e.Err }
 
-// cleanOnce looks through every master once.
-func (r *redisSide) cleanOnce(ctx context.Context) (found int64, err error) {
+// cleanOnce looks through every master once. Permits can be had until that context
+// ends.
+func (r *redisSide) cleanOnce(ctx, permits context.Context) (found int64, err error) {
 	var all atomic.Int64
 	err = eachMaster(ctx, r.admin, func(ctx context.Context, c *redis.Client) error {
-		n, err := r.unlink(ctx, c, r.prefix+":")
+		n, err := r.unlink(ctx, permits, c, r.prefix+":")
 		all.Add(n)
 		return err
 	})
@@ -82,21 +89,29 @@ func eachMaster(ctx context.Context, client redis.UniversalClient, fn func(conte
 }
 
 // unlink removes the keys of one server that begin with head.
-func (r *redisSide) unlink(ctx context.Context, c *redis.Client, head string) (found int64, err error) {
+func (r *redisSide) unlink(ctx, permits context.Context, c *redis.Client, head string) (found int64, err error) {
 	for cursor := uint64(0); ; {
-		// Keys are not left behind because nobody can tell any more what it costs
-		// to remove them.
-		held := r.keeper.Acquire(ctx) == nil
+		held := r.keeper.Acquire(permits) == nil
+		began := time.Now()
 		var n int64
 		n, cursor, err = unlinkSome(ctx, c, head, cursor)
 		if held {
 			r.keeper.Release()
+		} else {
+			r.linger(time.Since(began))
 		}
 		found += n
 		if err != nil || cursor == 0 {
 			return found, err
 		}
 	}
+}
+
+// linger is for when there are no permits: others use up the share, or nobody can
+// tell. Keys are not left behind because of that, but what took so long has a pause
+// behind it that keeps to the share by itself.
+func (r *redisSide) linger(took time.Duration) {
+	time.Sleep(min(time.Duration(float64(took)*(1/r.knobs.MaxShare-1)), time.Second))
 }
 
 // unlinkSome is one step.
