@@ -8,6 +8,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/rescindhq/rescind/bench/tune"
+	"github.com/rescindhq/rescind/denylist"
 )
 
 // The dials, in the order of what they are expected to do. Each is a setting of
@@ -19,8 +20,10 @@ const (
 	DialBatch   = "check-batch"
 	DialPool    = "pool_size"
 	DialCache   = "cache-entries"
-	DialWakes   = "mirror-wakes"
 )
+
+// WakesName is the setting of which [Stand.Wakes] has the values.
+const WakesName = "mirror-wakes"
 
 // boundedCost is what a mirror costs of the guarantee.
 const boundedCost = "a revocation is denied at most max-staleness later, 1s by default, instead of by every check that begins after it"
@@ -31,14 +34,12 @@ const (
 	defaultWindow  = 2 * time.Millisecond
 	defaultBatch   = 1024
 	defaultCache   = 1 << 15
-	defaultWakes   = 16
 )
 
 // Dials are the settings that can be tuned on the stand's Redis, with the values
 // that are worth a try there.
 func (s *Stand) Dials() tune.Dials {
 	mirrored := func(at tune.Point) bool { return at[0] == 1 }
-	strict := func(at tune.Point) bool { return at[0] == 0 }
 	pool := s.poolSize()
 	return tune.Dials{
 		{Name: DialCheck, Values: []string{"strict", "mirror"}, Weakens: map[int]string{1: boundedCost}},
@@ -48,8 +49,25 @@ func (s *Stand) Dials() tune.Dials {
 		{Name: DialBatch, Values: []string{"64", "256", "1024", "4096"}, Default: 2, Idle: mirrored},
 		{Name: DialPool, Values: []string{strconv.Itoa(pool), strconv.Itoa(2 * pool), strconv.Itoa(4 * pool)}, Idle: mirrored},
 		s.cacheDial(),
-		{Name: DialWakes, Values: []string{"4", "16", "64"}, Default: 1, Idle: strict},
 	}
+}
+
+// Wakes are the values of a mirror's wakes that are worth a try where so much is
+// revoked; the first, 0, is the default, which adapts to how many mirrors there
+// are. What is over the rate never rests, as all that is over it.
+func (s *Stand) Wakes() []int {
+	wakes := []int{0}
+	restless := float64(denylist.MirrorWakes(1)) >= s.knobs.Revocations
+	for n := 4; n <= 256; n *= 4 {
+		over := float64(n) >= s.knobs.Revocations
+		if !over || !restless {
+			wakes = append(wakes, n)
+		}
+		if over {
+			break
+		}
+	}
+	return wakes
 }
 
 // cacheDial has larger caches only where there are more tokens than the default
@@ -106,8 +124,6 @@ func (s *Stand) SettingsAt(p tune.Point) Settings {
 			of.PoolSize = number
 		case DialCache:
 			of.CacheEntries = number
-		case DialWakes:
-			of.MirrorWakes = number
 		}
 	}
 	return of

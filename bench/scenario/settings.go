@@ -25,7 +25,7 @@ type Settings struct {
 	CheckBatch   int           // default 1024
 	CheckWindow  time.Duration // default 2 ms
 	Mirror       bool          // a check asks a mirror: bounded, not strict
-	MirrorWakes  int           // default 16
+	MirrorWakes  int           // 0: the mirror's own share
 	CacheEntries int           // default 32,768
 }
 
@@ -50,6 +50,7 @@ func (of Settings) check() error {
 // a verifier and a cache of its own. Tokens and entries are the stand's.
 type Candidate struct {
 	contender, checks bench.Contender
+	lag               *lag // nil: without a mirror, or nobody revokes
 	close             func() error
 }
 
@@ -60,6 +61,15 @@ func (c *Candidate) Verify() bench.Contender { return c.contender }
 // Checks is the contender that asks Redis alone, as a mirror does where it
 // cannot tell.
 func (c *Candidate) Checks() bench.Contender { return c.checks }
+
+// Lag is how late the mirror was to deny what was revoked since this was asked
+// last, or since it was opened; false: there is no mirror, or nobody revokes.
+func (c *Candidate) Lag() (Lag, bool) {
+	if c.lag == nil {
+		return Lag{}, false
+	}
+	return c.lag.take(), true
+}
 
 // Close ends the mirror and closes the connections. The stand does it too.
 func (c *Candidate) Close() error { return c.close() }
@@ -115,14 +125,9 @@ func (s *Stand) openCandidate(ctx context.Context, c *Candidate, name string, of
 	}
 	list := verifier.Denylist(store)
 	if of.Mirror {
-		var m *mirrorSide
-		if m, stop, err = s.mirrorOf(ctx, store, denylist.MirrorOptions{Wakes: of.MirrorWakes}); err != nil {
+		if list, stop, err = s.mirrorFor(ctx, c, client, store, of.MirrorWakes); err != nil {
 			return err
 		}
-		if err := m.settle(ctx, s.population); err != nil {
-			return err
-		}
-		list = m.Mirror // which asks Redis where it cannot tell, as in production
 	}
 	v, err := verifier.New(list, []verifier.Issuer{s.population.issuer()}, verifier.Options{CacheEntries: of.CacheEntries})
 	if err != nil {
@@ -133,6 +138,24 @@ func (s *Stand) openCandidate(ctx context.Context, c *Candidate, name string, of
 	}
 	c.contender, c.checks = s.tuned(name, v, of.Mirror), s.asking(name, store)
 	return nil
+}
+
+// mirrorFor is a candidate's mirror, which asks Redis where it cannot tell, as in
+// production. Where somebody revokes it is taken down how late it hears of that.
+func (s *Stand) mirrorFor(ctx context.Context, c *Candidate, client redis.UniversalClient, store *denylist.Redis, wakes int) (*denylist.Mirror, func() error, error) {
+	if s.revoking != nil {
+		c.lag = newLag(s.revoking.promise)
+		client.AddHook(c.lag)
+	}
+	m, stop, err := s.mirrorOf(ctx, store, denylist.MirrorOptions{Wakes: wakes})
+	if err != nil {
+		return nil, stop, err
+	}
+	if err := m.settle(ctx, s.population); err != nil || c.lag == nil {
+		return m.Mirror, stop, err
+	}
+	leave := c.lag.follow(m.Mirror, s.revoking)
+	return m.Mirror, func() error { leave(); return stop() }, nil
 }
 
 // tuned verifies the stand's tokens.

@@ -28,9 +28,6 @@ func TestCandidate_EveryValue(t *testing.T) {
 		for v := range d.Values {
 			p := dials.Defaults()
 			p[i] = v
-			if d.Name == DialWakes {
-				p[0] = 1
-			}
 			points = append(points, p)
 		}
 	}
@@ -63,7 +60,7 @@ func TestDials_Defaults(t *testing.T) {
 		written[d.Name] = d.Values[d.Default]
 	}
 	assert.Equal(t, map[string]string{
-		DialCheck: "strict", DialFlights: "4", DialWindow: "2ms", DialBatch: "1024", DialCache: "32768", DialWakes: "16",
+		DialCheck: "strict", DialFlights: "4", DialWindow: "2ms", DialBatch: "1024", DialCache: "32768",
 		DialPool: strconv.Itoa(s.poolSize()),
 	}, written)
 	for _, p := range s.Starts() {
@@ -72,9 +69,9 @@ func TestDials_Defaults(t *testing.T) {
 		}
 		assert.Empty(t, dials.Costs(p))
 	}
-	mirror := s.SettingsAt(tune.Point{1, 1, 4, 2, 0, 0, 2})
-	assert.Equal(t, Settings{Mirror: true, MirrorWakes: 64}, mirror)
-	assert.NotEmpty(t, dials.Costs(tune.Point{1, 1, 4, 2, 0, 0, 2}))
+	mirror := tune.Point{1, 1, 4, 2, 0, 0}
+	assert.Equal(t, Settings{Mirror: true}, s.SettingsAt(mirror))
+	assert.NotEmpty(t, dials.Costs(mirror))
 }
 
 // A larger cache is tried only where there are tokens for it.
@@ -88,6 +85,15 @@ func TestDials_Cache(t *testing.T) {
 	} {
 		s := &Stand{knobs: Knobs{Tokens: tokens}}
 		assert.Equal(t, want, s.cacheDial().Values, tokens)
+	}
+}
+
+// Wakes are tried only as far as they make a difference.
+func TestWakes(t *testing.T) {
+	t.Parallel()
+	for revocations, want := range map[float64][]int{0.1: {0}, 10: {0, 4}, 100: {0, 4, 16, 64}, 200: {0, 4, 16, 64, 256}, 1000: {0, 4, 16, 64, 256}} {
+		s := &Stand{knobs: Knobs{Revocations: revocations}}
+		assert.Equal(t, want, s.Wakes(), "%v a second", revocations)
 	}
 }
 

@@ -2,6 +2,8 @@ package tune
 
 import (
 	"context"
+	"errors"
+	"math"
 	"slices"
 )
 
@@ -88,6 +90,10 @@ func (s *search) prove(ctx context.Context) error {
 	r.Slices = min(max(int(room)-1, proofSlices), mostProof)
 	r.What = "the proof: " + p.Name + " against the defaults"
 	results, err := s.run(ctx, r)
+	var over *TooMuch
+	if errors.As(err, &over) && s.recover(over, p) {
+		return s.prove(ctx)
+	}
 	if err != nil {
 		return err
 	}
@@ -97,6 +103,26 @@ func (s *search) prove(ctx context.Context) error {
 	s.out.Proof = p
 	s.conclude(p)
 	return nil
+}
+
+// recover makes the best of a proof in which something asked too much, and
+// reports whether there can be another one. For so long as the proof lasts that
+// may be so of what was found, and of a rate that was.
+func (s *search) recover(over *TooMuch, p *Proof) bool {
+	switch {
+	case over.Name != defaults:
+		s.record(Trial{Name: s.Dials.Changes(s.out.Defaults, p.Rival), At: p.Rival, Against: s.out.Defaults, LeftOut: over.Error()})
+		s.best, s.spoiled = s.out.Defaults, append(s.spoiled, p.Rival)
+		if s.out.Rate = min(s.out.Rate, s.out.DefaultsRate); s.out.Rate > 0 {
+			s.rate = s.out.Rate
+		}
+		return true
+	case s.seeking() && s.rate > 1:
+		s.rate *= slower
+		s.out.Rate = math.Floor(s.rate)
+		return true
+	}
+	return false
 }
 
 // conclude takes what the proof says. What came nearest had promised something
@@ -127,7 +153,7 @@ func (s *search) next() *Trial {
 	var near *Trial
 	for i := range s.out.Trials {
 		t := &s.out.Trials[i]
-		if t.LeftOut != "" || t.Taken || !t.Against.equal(s.best) || t.At.equal(s.best) {
+		if t.LeftOut != "" || t.Taken || !t.Against.equal(s.best) || t.At.equal(s.best) || slices.ContainsFunc(s.spoiled, t.At.equal) {
 			continue
 		}
 		if near == nil || byRatio(*t, *near) < 0 {
@@ -143,8 +169,8 @@ func (s *search) finish(complete bool) *Outcome {
 		copied := *next
 		s.out.Next = &copied
 	}
-	for i := range s.Dials {
-		if s.tried[i] == 0 {
+	for i := range s.Dials { // but those of which there is nothing to try
+		if s.tried[i] == 0 && len(s.Dials[i].Values) > 1 {
 			s.out.Untried = append(s.out.Untried, i)
 		}
 	}

@@ -140,8 +140,13 @@ func (s *search) against(ctx context.Context, candidates []candidate, turns int)
 	r.What = strings.Join(names, ", ")
 	results, err := s.run(ctx, r)
 	var over *TooMuch
-	if errors.As(err, &over) && over.Name != base {
+	switch {
+	case !errors.As(err, &over):
+	case over.Name != base:
 		return s.leaveOut(ctx, candidates, turns, over)
+	case s.seeking() && s.rate > 1: // which is what is looked for, and nobody has asked for it
+		s.rate *= slower
+		return s.against(ctx, candidates, turns)
 	}
 	if err != nil {
 		return nil, err
@@ -153,6 +158,9 @@ func (s *search) against(ctx context.Context, candidates []candidate, turns int)
 	}
 	return trials, nil
 }
+
+// slower is what a rate becomes that was found, and asks too much after all.
+const slower = 0.8
 
 // leaveOut goes on without the candidate that asks too much.
 func (s *search) leaveOut(ctx context.Context, candidates []candidate, turns int, over *TooMuch) ([]Trial, error) {
@@ -226,12 +234,12 @@ func (s *search) climb(ctx context.Context, p Point, rate, ends float64) (float6
 			break
 		}
 		alone, err := s.alone(ctx, p, rate)
-		if err != nil {
+		switch tooMuch := errors.As(err, new(*TooMuch)); {
+		case err != nil && !tooMuch:
 			return kept, err
-		}
-		if s.Aim.standing(alone, seriesOf(alone, s.called(p))).Kept {
+		case !tooMuch && s.Aim.standing(alone, seriesOf(alone, s.called(p))).Kept:
 			kept = rate
-		} else {
+		default:
 			broken = rate
 		}
 		switch {

@@ -140,6 +140,8 @@ type search struct {
 	tried []int   // by dial: the moves before it was tried last, and one
 	rate  float64 // of the rounds
 	out   Outcome
+
+	spoiled []Point // that asked too much in the proof
 }
 
 func newSearch(task Task) *search {

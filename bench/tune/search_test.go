@@ -221,6 +221,45 @@ func TestSearch_TooMuch(t *testing.T) {
 	assert.ErrorContains(t, err, "all of it", "there is nothing to compare with")
 }
 
+// What asks too much in the proof alone is no answer either; the defaults are.
+func TestSearch_TooMuchInTheProof(t *testing.T) {
+	t.Parallel()
+	m := newMachine(1, 0.02, func(p tune.Point) float64 { return 1e-4 * far(p, tune.Point{4}, 0.1) })
+	m.broken = func(r tune.Round) error {
+		if r.Proof && len(r.Points) > 1 {
+			return &tune.TooMuch{Name: r.Names[1], Err: errors.New("needs 33 % of a core")}
+		}
+		return nil
+	}
+	o := search(t, task(m))
+	assert.Equal(t, o.Defaults, o.Best)
+	assert.Equal(t, "needs 33 % of a core", o.Trials[slices.IndexFunc(o.Trials, func(t tune.Trial) bool { return t.LeftOut != "" })].LeftOut)
+}
+
+// A rate that is looked for goes as high as nobody is asked too much.
+func TestSearch_TooMuchForTheRate(t *testing.T) {
+	t.Parallel()
+	m := newMachine(1, 0.01, func(tune.Point) float64 { return 1e-4 })
+	m.most = func(tune.Point) float64 { return 1e5 }
+	m.broken = func(r tune.Round) error {
+		most := 2000.0
+		if len(r.Points) > 1 {
+			most = 1900 // the longer it is measured the more it is
+		}
+		if r.Rate > most {
+			return &tune.TooMuch{Name: r.Names[0], Err: errors.New("needs 33 % of a core")}
+		}
+		return nil
+	}
+	limit, err := tune.ParseLimit("p99=1ms")
+	require.NoError(t, err)
+	with := task(m)
+	with.Aim.Limits = []bench.Limit{limit}
+	o := search(t, with)
+	assert.True(t, o.Kept())
+	assert.InDelta(t, 1850, o.Rate, 150)
+}
+
 // A search that is interrupted keeps what it has found.
 func TestSearch_Interrupted(t *testing.T) {
 	t.Parallel()

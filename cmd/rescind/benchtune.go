@@ -43,7 +43,8 @@ type tuneFlags struct {
 	callers   int
 	share     float64 // of Redis
 
-	aim tune.Aim // as read
+	aim   tune.Aim      // as read
+	stale time.Duration // of a mirror, the 99th percentile; 0: none was asked for
 }
 
 func declareTune(fs *pflag.FlagSet) *tuneFlags {
@@ -54,6 +55,7 @@ func declareTune(fs *pflag.FlagSet) *tuneFlags {
 	span(fs, &f.budget, "budget", 3*time.Minute)
 	choice(fs, &f.guarantee, "guarantee", guaranteeStrict, guaranteeStrict, guaranteeBounded)
 	fs.Var(shareValue{&f.share}, "max-share", "")
+	fs.Var(besideValue{revocationsValue{&f.revocations}}, "revocations", "")
 	positive(fs, &f.callers, "concurrency", 64)
 	fs.Uint64Var(&f.seed, "seed", 0, "")
 
@@ -75,13 +77,8 @@ func (f *tuneFlags) settle() error {
 	if f.set.Changed("aim") && len(f.aims) == 0 {
 		return usageError("--aim: no aim in it").hint(aimHint)
 	}
-	f.aim.Rate = f.rate
-	for _, text := range f.aims {
-		limit, err := tune.ParseLimit(text)
-		if err != nil {
-			return usageError("--aim: %w", err).hint(aimHint)
-		}
-		f.aim.Limits = append(f.aim.Limits, limit)
+	if err := f.readAims(); err != nil {
+		return err
 	}
 	if f.budget < minBudget || f.budget > maxBudget {
 		return usageError("--budget %s: want %s to %s", formatDuration(f.budget), formatDuration(minBudget), formatDuration(maxBudget))
@@ -97,10 +94,43 @@ func (f *tuneFlags) settle() error {
 	if f.set.Changed("max-share") && f.share == 0 {
 		return usageError("--max-share 0: nothing could be measured").hint("such as --max-share 25%%, of one core; without it there is no bound")
 	}
+	if f.stale > 0 && f.revocations*f.listens().Seconds() < leastRevoked {
+		needs := time.Duration(leastRevoked / f.revocations / wakesShare * 1.3 * float64(time.Second)).Round(time.Second)
+		return usageError("--aim stale-p99: %s revocations a second are too few within %s", besideValue{revocationsValue{&f.revocations}}, formatDuration(f.budget)).
+			hint("give it a --budget of %s or more, or more --revocations", formatDuration(needs))
+	}
 	plan := f.plan(nil)
 	plan.Duration, plan.MaxShare = f.budget, f.share
 	if _, err := plan.Complete(); err != nil {
 		return benchTrouble(err)
+	}
+	return nil
+}
+
+// readAims reads the aim, of which how stale a mirror may be is apart: it is
+// about other operations.
+func (f *tuneFlags) readAims() error {
+	f.aim.Rate = f.rate
+	for _, text := range f.aims {
+		if value, ok := strings.CutPrefix(text, "stale-p99="); ok {
+			d, err := time.ParseDuration(value)
+			switch {
+			case err != nil || d <= 0:
+				return usageError("--aim: stale-p99: %q, want a time such as 5ms", value).hint(aimHint)
+			case f.stale > 0:
+				return usageError("--aim: two aims of stale-p99").hint(aimHint)
+			case f.revocations == 0 || f.guarantee != guaranteeBounded:
+				return usageError("--aim %s is about a mirror, and what is revoked meanwhile", text).
+					hint("add --guarantee bounded --revocations N, the revocations a second that you expect")
+			}
+			f.stale = d
+			continue
+		}
+		limit, err := tune.ParseLimit(text)
+		if err != nil {
+			return usageError("--aim: %w", err).hint(aimHint)
+		}
+		f.aim.Limits = append(f.aim.Limits, limit)
 	}
 	return nil
 }
@@ -141,6 +171,7 @@ type tuning struct {
 	overhead bench.Overhead
 	outcome  *tune.Outcome     // nil: nothing was searched
 	settings scenario.Settings // of the answer
+	wakes    *wakes            // nil: not measured
 	tail     *tail             // nil: not measured
 }
 
@@ -187,6 +218,12 @@ func (t *tuning) search(ctx context.Context, stand *scenario.Stand) error {
 		return err
 	}
 	lab := &lab{tuning: t, stand: stand, open: map[scenario.Settings]*scenario.Candidate{}}
+	if t.flags.revocations > 0 {
+		if t.wakes, err = lab.measureWakes(ctx); err != nil {
+			return err
+		}
+		budget -= t.wakes.took
+	}
 	t.outcome, err = tune.Search(ctx, tune.Task{
 		Dials: stand.Dials(), Aim: t.flags.aim, Starts: stand.Starts(), Budget: budget,
 		AllowWeaker: t.flags.guarantee == guaranteeBounded, Measure: lab.measure,
@@ -194,7 +231,7 @@ func (t *tuning) search(ctx context.Context, stand *scenario.Stand) error {
 	if t.outcome == nil {
 		return err
 	}
-	t.settings = stand.SettingsAt(t.outcome.Best)
+	t.settings = lab.settingsAt(t.outcome.Best)
 	if err == nil {
 		t.tail, err = lab.measureTail(ctx)
 	}
@@ -239,9 +276,11 @@ func (t *tuning) answer(err error) error {
 	if t.file != nil && !t.c.json {
 		t.c.say("the proof as a page: rescind bench report %s --html %s", shellWord(t.flags.out), shellWord(t.flags.out+".html"))
 	}
-	if !t.outcome.Kept() {
-		return refused("%s", t.missed()).
-			hint("%s", t.nearer())
+	switch {
+	case !t.outcome.Kept():
+		return refused("%s", t.missed()).hint("%s", t.nearer())
+	case t.late():
+		return refused("%s", t.lateBy()).hint("a mirror reads sooner on a machine with less other work; --guarantee strict is never stale")
 	}
 	return nil
 }

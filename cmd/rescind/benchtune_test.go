@@ -67,23 +67,32 @@ func TestTune_Refused(t *testing.T) {
 		"R --max-share 0":            `nothing could be measured`,
 		"R --max-share 101%":         `want a share`,
 		"R --max-share 0.1%":         `share`,
-		"R --concurrency 0":          `want a whole number over 0`,
-		"R --concurrency 1,4":        `want a whole number over 0`,
-		"R --concurrency 5000":       `from 1 to 4096 workers`,
-		"R --algorithms none":        `no algorithm`,
-		"R --tokens 0":               `want a whole number over 0`,
-		"R --tokens 99999999":        `want 1 to 10000000`,
-		"R --zipf 0.5":               `Zipf`,
-		"R --revoked 101%":           `want a share`,
-		"R --entries -1":             `want 0 to`,
-		"R --delay -1s":              `--delay`,
-		"R --delay 6s":               `checks that give up after 5s`,
-		"R --seed x":                 `--seed`,
-		"R --out -":                  `want the name of a file`,
-		"R --prefix {x}":             `no braces`,
-		"R --duration 1s":            `unknown flag --duration`,
-		"R --check-timeout 1s":       `unknown flag --check-timeout`,
-		"--redis nonsense":           `redis://`,
+		"R --revocations 0":          `want revocations a second`,
+		"R --revocations 0.01":       `want 0.1 to 1000`,
+		"R --revocations 2000":       `want 0.1 to 1000`,
+		"R --aim stale-p99=5":        `stale-p99: "5", want a time`,
+		"R --aim stale-p99=5ms":      `is about a mirror`,
+		"R --aim stale-p99=5ms --guarantee bounded":                                 `is about a mirror`,
+		"R --aim stale-p99=5ms --revocations 9":                                     `is about a mirror`,
+		"R --aim stale-p99=5ms --guarantee bounded --revocations 1":                 `too few within 3m`,
+		"R --aim stale-p99=5ms,stale-p99=6ms --guarantee bounded --revocations 100": `two aims`,
+		"R --concurrency 0":    `want a whole number over 0`,
+		"R --concurrency 1,4":  `want a whole number over 0`,
+		"R --concurrency 5000": `from 1 to 4096 workers`,
+		"R --algorithms none":  `no algorithm`,
+		"R --tokens 0":         `want a whole number over 0`,
+		"R --tokens 99999999":  `want 1 to 10000000`,
+		"R --zipf 0.5":         `Zipf`,
+		"R --revoked 101%":     `want a share`,
+		"R --entries -1":       `want 0 to`,
+		"R --delay -1s":        `--delay`,
+		"R --delay 6s":         `checks that give up after 5s`,
+		"R --seed x":           `--seed`,
+		"R --out -":            `want the name of a file`,
+		"R --prefix {x}":       `no braces`,
+		"R --duration 1s":      `unknown flag --duration`,
+		"R --check-timeout 1s": `unknown flag --check-timeout`,
+		"--redis nonsense":     `redis://`,
 	} {
 		words := strings.Fields(strings.Replace(args, "R", "--redis "+server.URL(), 1))
 		if !strings.Contains(args, "--out") {
@@ -109,7 +118,7 @@ func TestTune(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "proof.jsonl")
 	var stdout, stderr bytes.Buffer
 	args := []string{"bench", "tune", "--redis", server.URL(), "--budget", "3s", "--tokens", "50", "--entries", "10", "--concurrency", "8",
-		"--algorithms", "HS256", "--delay", "2ms", "--json", "--out", out}
+		"--algorithms", "HS256", "--delay", "2ms", "--guarantee", "bounded", "--revocations", "500", "--json", "--out", out}
 	code := run(t.Context(), args, streams{strings.NewReader(""), &stdout, &stderr}, environment(nil))
 	require.Equal(t, exitDone, code, stderr.String())
 	assert.Empty(t, stderr.String())
@@ -118,7 +127,13 @@ func TestTune(t *testing.T) {
 	require.NoError(t, json.Unmarshal(stdout.Bytes(), &d))
 	assert.True(t, d.Complete)
 	assert.True(t, d.Kept)
-	assert.True(t, strings.HasPrefix(d.Guarantee, "strict"))
+	assert.Equal(t, d.Costs == nil, strings.HasPrefix(d.Guarantee, "strict"))
+	require.NotNil(t, d.Staleness)
+	assert.Len(t, d.Staleness.Tried, 5)
+	for _, tried := range d.Staleness.Tried {
+		assert.Positive(t, tried.Count)
+		assert.Positive(t, tried.Reads)
+	}
 	assert.Contains(t, d.Command, "rescind bench tune --redis")
 	assert.Contains(t, d.Environment.Redis, "version")
 	require.NotNil(t, d.Checks)
@@ -172,7 +187,7 @@ func TestTune_Interrupted(t *testing.T) {
 	server := redistest.Start(t)
 	for at, want := range map[string]string{
 		"filling the denylist":   `^$`,
-		"trying check-flights=2": `(?s)^UNFINISHED: .*What was tried, in turns.*check-flights=8 check-window=500us .*Again: rescind`,
+		"trying check-flights=2": `(?s)^UNFINISHED: .*What was tried, in turns.*check-flights=8 check-window=500us\n.*not tried yet: check-flights, .*Again: rescind`,
 	} {
 		c, f := tuneCall(t, nil, "--redis", server.URL(), "--tokens", "50", "--entries", "10", "--concurrency", "4", "--budget", "30s")
 		require.NoError(t, f.settle())
@@ -190,8 +205,14 @@ func TestTune_Interrupted(t *testing.T) {
 // foundEverything is an answer as a search would give it: everything changed.
 func foundEverything(t *testing.T, at tune.Point, vars map[string]string) *tuning {
 	t.Helper()
+	return foundAmong(t, 40000, at, vars) // for which a larger cache is tried
+}
+
+// foundAmong is foundEverything among so many tokens.
+func foundAmong(t *testing.T, tokens int, at tune.Point, vars map[string]string) *tuning {
+	t.Helper()
 	server := redistest.Shared(t)
-	stand, err := scenario.Open(t.Context(), []string{"verify"}, scenario.Knobs{Tokens: 40000, Algorithms: map[verifier.Algorithm]int{"HS256": 1}, Redis: scenario.RedisKnobs{URL: server.URL()}}, nil)
+	stand, err := scenario.Open(t.Context(), []string{"verify"}, scenario.Knobs{Tokens: tokens, Algorithms: map[verifier.Algorithm]int{"HS256": 1}, Redis: scenario.RedisKnobs{URL: server.URL()}}, nil)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, stand.Close()) })
 	c, f := tuneCall(t, vars)
@@ -210,7 +231,7 @@ func foundEverything(t *testing.T, at tune.Point, vars map[string]string) *tunin
 func TestTune_Config(t *testing.T) {
 	t.Parallel()
 	vars := map[string]string{"RESCIND_REDIS": "redis://me:hunter2@127.0.0.1:7/3?read_timeout=1s"}
-	strict := foundEverything(t, tune.Point{0, 3, 1, 1, 1, 1, 1}, vars)
+	strict := foundEverything(t, tune.Point{0, 3, 1, 1, 1, 1}, vars)
 	path := filepath.Join(t.TempDir(), "rescind.toml")
 	require.NoError(t, os.WriteFile(path, []byte(strict.config()), 0o600))
 	assert.NotContains(t, strict.config(), "hunter2")
@@ -234,7 +255,8 @@ func TestTune_Config(t *testing.T) {
 	assert.Regexp(t, `^redis\.Options\{PoolSize: \d+\}`, strict.goOptions()[2])
 	assert.NotContains(t, strict.config(), "costs a guarantee")
 
-	bounded := foundEverything(t, tune.Point{1, 1, 4, 2, 0, 0, 2}, vars)
+	bounded := foundAmong(t, 10, tune.Point{1, 1, 4, 2, 0, 0}, vars)
+	bounded.settings.MirrorWakes = 64
 	require.NoError(t, os.WriteFile(path, []byte(bounded.config()), 0o600))
 	c, err = prepare([]string{"serve", "--config", path}, std, environment(nil))
 	require.NoError(t, err)
@@ -242,6 +264,7 @@ func TestTune_Config(t *testing.T) {
 	assert.Equal(t, 64, c.mirrorWakes)
 	assert.Contains(t, bounded.config(), "# costs a guarantee: a revocation is denied at most max-staleness later")
 	assert.Contains(t, bounded.goOptions(), "denylist.MirrorOptions{Wakes: 64} // of the denylist.NewMirror that the verifier is to ask")
+	assert.NoError(t, compiles(t, append(strict.goOptions(), bounded.goOptions()...)))
 	assert.Contains(t, strict.nearer(), "--guarantee bounded")
 	bounded.flags.guarantee = guaranteeBounded
 	assert.NotContains(t, bounded.nearer(), "--guarantee", "which was given")
@@ -252,7 +275,7 @@ func TestTune_Config(t *testing.T) {
 // A busy machine cannot tell how long a check takes, and says so.
 func TestTune_BusyMachine(t *testing.T) {
 	t.Parallel()
-	tu := foundEverything(t, tune.Point{0, 1, 4, 2, 0, 0, 1}, nil)
+	tu := foundAmong(t, 10, tune.Point{0, 1, 4, 2, 0, 0}, nil)
 	assert.Contains(t, tu.config(), `check_timeout = "100ms" # default 50ms`)
 	tu.overhead.WakeP99 = 20 * time.Millisecond
 	assert.NotContains(t, tu.config(), "check_timeout")
@@ -298,7 +321,8 @@ func TestTune_FailuresAreNamed(t *testing.T) {
 		Main: bench.Interval{Center: 0.9, Low: 0.87, High: 0.91}, By: tune.ByKeeping, Verdict: tune.Worse,
 		Stands: tune.Standing{Metric: bench.MetricP50, Figure: 0.012, Worst: 1.2, Failures: 0.011},
 	}}
-	assert.Equal(t, "misses the aim: p50 12ms, with 1.1 % of the operations failed or never begun", trialVerdict(trial))
+	_, why := trialVerdict(trial)
+	assert.Equal(t, "misses the aim: p50 12ms, with 1.1 % of the operations failed or never begun", why)
 	assert.Contains(t, (&tuning{outcome: &tune.Outcome{Aim: tune.Aim{Limits: []bench.Limit{{}}}}}).figures(trial.Comparison),
 		"does not keep the aim (p50 12ms, with 1.1 % of the operations failed or never begun)")
 }

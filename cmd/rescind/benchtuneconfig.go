@@ -19,8 +19,9 @@ const defaultCheckTimeout = 50 * time.Millisecond
 // settingChange is one setting that the answer has other than its default.
 type settingChange struct{ name, value, usual string }
 
-// changes are the settings to change, in the order of the dials, and at last the
-// time of a check where the default would cut healthy answers off.
+// changes are the settings to change, in the order of the dials, then a mirror's
+// wakes, and at last the time of a check where the default would cut healthy
+// answers off.
 func (t *tuning) changes() []settingChange {
 	var all []settingChange
 	o := t.outcome
@@ -28,6 +29,9 @@ func (t *tuning) changes() []settingChange {
 		if o.Best[i] != d.Default {
 			all = append(all, settingChange{d.Name, d.Values[o.Best[i]], d.Values[d.Default]})
 		}
+	}
+	if t.settings.MirrorWakes > 0 {
+		all = append(all, settingChange{scenario.WakesName, strconv.Itoa(t.settings.MirrorWakes), usualWakes})
 	}
 	if t.needs() {
 		all = append(all, settingChange{"check-timeout", formatDuration(t.tail.raise), formatDuration(defaultCheckTimeout)})
@@ -45,10 +49,10 @@ func (t *tuning) unchanged() string {
 		}
 	}
 	for _, d := range t.outcome.Dials {
-		if d.Name == scenario.DialWakes && !t.settings.Mirror {
-			continue // which is refused without a mirror
-		}
 		add(d.Name, d.Values[d.Default])
+	}
+	if t.settings.Mirror { // without one it is refused
+		add(scenario.WakesName, usualWakes)
 	}
 	add("check-timeout", formatDuration(defaultCheckTimeout))
 	return strings.Join(all, ", ")
@@ -58,10 +62,10 @@ func (t *tuning) unchanged() string {
 // it.
 func (t *tuning) config() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# rescind bench tune, for %s: %s callers, %d cores, Redis %s\n",
-		t.flags.aim, grouped(int64(t.flags.callers)), runtime.GOMAXPROCS(0), orDash(t.about["version"]))
+	b.WriteString(comment(fmt.Sprintf("rescind bench tune, for %s: %s callers, %d cores, Redis %s",
+		t.flags.aim, grouped(int64(t.flags.callers)), runtime.GOMAXPROCS(0), orDash(t.about["version"]))))
 	for _, cost := range t.outcome.Dials.Costs(t.outcome.Best) {
-		fmt.Fprintf(&b, "# costs a guarantee: %s\n", cost)
+		b.WriteString(comment("costs a guarantee: " + cost))
 	}
 	for _, c := range t.changes() {
 		value := strconv.Quote(c.value)
@@ -74,8 +78,14 @@ func (t *tuning) config() string {
 		}
 		fmt.Fprintf(&b, "%s = %s # default %s\n", keyName(c.name), value, c.usual)
 	}
-	fmt.Fprintf(&b, "# at their defaults: %s\n", t.unchanged())
+	b.WriteString(comment("at their defaults: " + t.unchanged()))
 	return b.String()
+}
+
+// comment is one of a file of settings, in lines that are shown indented.
+func comment(text string) string {
+	const room = lineWidth - len("    # ")
+	return "# " + strings.ReplaceAll(foldedAt(text, room), "\n", "\n# ") + "\n"
 }
 
 // redisWithPool is the URL of Redis without what is secret in it.
@@ -106,7 +116,7 @@ func (t *tuning) goOptions() []string {
 			of["denylist.RedisOptions"] = append(of["denylist.RedisOptions"], "CheckTimeout: "+goDuration(t.tail.raise))
 		case scenario.DialCheck:
 			of["denylist.MirrorOptions"] = append([]string{}, of["denylist.MirrorOptions"]...)
-		case scenario.DialWakes:
+		case scenario.WakesName:
 			of["denylist.MirrorOptions"] = append(of["denylist.MirrorOptions"], "Wakes: "+c.value)
 		case scenario.DialCache:
 			of["verifier.Options"] = append(of["verifier.Options"], "CacheEntries: "+c.value)

@@ -22,6 +22,7 @@ type tuneDocument struct {
 	Rate         float64         `json:"rate,omitempty"`          // the highest that keeps an aim without one
 	DefaultsRate float64         `json:"defaults_rate,omitempty"` // with the defaults
 	Checks       *tuneTail       `json:"checks,omitempty"`
+	Staleness    *tuneStaleness  `json:"staleness,omitempty"`
 	Proof        *tuneComparison `json:"proof,omitempty"`
 	FellBack     bool            `json:"fell_back,omitempty"` // the proof did not show what the search had found
 	NextBest     *tuneComparison `json:"next_best,omitempty"`
@@ -49,6 +50,24 @@ type tuneTail struct {
 	P999    int64 `json:"p99.9_ns"`
 	Slowest int64 `json:"slowest_ns"`
 	Enough  int64 `json:"enough_ns"`
+}
+
+// tuneStaleness is how late mirrors were to refuse what was revoked.
+type tuneStaleness struct {
+	Revocations float64     `json:"revocations"` // a second
+	Judged      bool        `json:"judged"`      // enough was revoked
+	Wakes       int         `json:"mirror_wakes"`
+	PerRead     int64       `json:"redis_ns_per_read,omitempty"`
+	Tried       []tuneWakes `json:"tried"`
+}
+
+type tuneWakes struct {
+	Wakes int     `json:"mirror_wakes"` // 0: adapts
+	Count int64   `json:"count"`
+	P50   int64   `json:"p50_ns"`
+	P99   int64   `json:"p99_ns"`
+	Reads float64 `json:"reads"` // a second
+	Later bool    `json:"later"` // than the default, as far as was shown
 }
 
 type tuneTrial struct {
@@ -81,7 +100,7 @@ func (t *tuning) printJSON() error {
 	environment := bench.CurrentEnvironment()
 	environment.Redis = t.about
 	d := tuneDocument{
-		Complete: o.Complete, Aim: o.Aim.String(), Kept: o.Kept(), Guarantee: t.promise(o.Best), Costs: o.Dials.Costs(o.Best),
+		Complete: o.Complete, Aim: o.Aim.String(), Kept: t.kept(), Staleness: t.staleness(), Guarantee: t.promise(o.Best), Costs: o.Dials.Costs(o.Best),
 		Changes: []tuneChange{}, Config: t.config(), Go: t.goOptions(),
 		Rate: o.Rate, DefaultsRate: o.DefaultsRate, Weaker: t.trials(o.Weaker), Trials: t.trials(o.Trials),
 		Seconds: o.Took.Seconds(), Seed: t.flags.seed, Command: t.command(), Environment: environment,
@@ -105,6 +124,18 @@ func (t *tuning) printJSON() error {
 		d.Untried = append(d.Untried, o.Dials[i].Name)
 	}
 	return t.c.printJSON(d)
+}
+
+func (t *tuning) staleness() *tuneStaleness {
+	w := t.wakes
+	if w == nil {
+		return nil
+	}
+	s := &tuneStaleness{Revocations: t.flags.revocations, Judged: w.judged(), Wakes: w.value(), PerRead: int64(w.read), Tried: []tuneWakes{}}
+	for i, h := range w.heard {
+		s.Tried = append(s.Tried, tuneWakes{w.values[i], h.Count, int64(h.P50), int64(h.P99), h.Reads, i > 0 && h.Later()})
+	}
+	return s
 }
 
 func (t *tuning) trials(of []tune.Trial) []tuneTrial {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,10 +35,14 @@ func (l *lab) measure(ctx context.Context, r tune.Round) (*bench.Results, error)
 	plan.MaxShare, plan.Background = l.flags.share, l.stand.Background()
 	plan.Progress = func(bench.Progress) { l.show(r.What) }
 	results := &bench.Results{Header: bench.Header{Baseline: r.Names[0], Open: r.Rate > 0, Seed: l.flags.seed}}
+	shares := shares{limit: plan.MaxShare, background: plan.Background, rate: plan.Rate, used: map[string]*shareUsed{}}
 	notes, err := bench.Run(ctx, plan, func(s bench.Slice) error {
 		results.Slices = append(results.Slices, s)
-		return nil
+		return shares.add(s)
 	})
+	for _, name := range r.Names { // the baseline first: where it takes too much, all do
+		err = cmp.Or(err, shares.over(name))
+	}
 	results.End = bench.End{Complete: err == nil, Notes: notes}
 	var over *bench.ShareError
 	if errors.As(err, &over) {
@@ -63,11 +68,11 @@ func (l *lab) contenders(ctx context.Context, r tune.Round) ([]bench.Contender, 
 	wanted := map[scenario.Settings]*scenario.Candidate{}
 	var contenders []bench.Contender
 	for i, p := range r.Points {
-		c, err := l.candidate(ctx, r.Names[i], l.stand.SettingsAt(p))
+		c, err := l.candidate(ctx, r.Names[i], l.settingsAt(p))
 		if err != nil {
 			return nil, err
 		}
-		wanted[l.stand.SettingsAt(p)] = c
+		wanted[l.settingsAt(p)] = c
 		contender := c.Verify()
 		contender.Name = r.Names[i]
 		contenders = append(contenders, contender)
@@ -81,6 +86,15 @@ func (l *lab) contenders(ctx context.Context, r tune.Round) ([]bench.Contender, 
 		}
 	}
 	return contenders, nil
+}
+
+// settingsAt are those of a point. A mirror has the wakes that were found before.
+func (l *lab) settingsAt(at tune.Point) scenario.Settings {
+	of := l.stand.SettingsAt(at)
+	if of.Mirror && l.wakes != nil {
+		of.MirrorWakes = l.wakes.value()
+	}
+	return of
 }
 
 func (l *lab) candidate(ctx context.Context, name string, of scenario.Settings) (*scenario.Candidate, error) {

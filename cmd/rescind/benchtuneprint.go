@@ -5,7 +5,6 @@ import (
 	"math"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/rescindhq/rescind/bench"
 	"github.com/rescindhq/rescind/bench/tune"
@@ -15,7 +14,7 @@ import (
 // all what it rests on.
 func (t *tuning) print() error {
 	var b strings.Builder
-	for _, part := range []string{t.found(), t.paste(), t.worth(), t.evidence()} {
+	for _, part := range []string{folded(t.found()), t.paste(), folded(t.worth()), t.lateness(), t.evidence()} {
 		if part != "" {
 			b.WriteString(part + "\n")
 		}
@@ -28,13 +27,15 @@ func (t *tuning) print() error {
 // found is the answer in a few lines.
 func (t *tuning) found() string {
 	o := t.outcome
-	changes := o.Dials.Changes(o.Defaults, o.Best)
+	changes := t.describe(o.Best)
 	var b strings.Builder
 	switch {
 	case !o.Complete && changes == "":
 		b.WriteString("UNFINISHED: nothing better than the defaults was found so far.\n")
 	case !o.Complete:
 		fmt.Fprintf(&b, "UNFINISHED: the best so far is %s; there was no proof.\n", changes)
+	case changes == "" && !t.kept():
+		b.WriteString("Nothing that was tried is clearly better than the defaults.\n")
 	case changes == "":
 		b.WriteString("The defaults are right here: nothing that was tried is clearly better.\n")
 	default:
@@ -45,14 +46,14 @@ func (t *tuning) found() string {
 	}
 	if o.Complete && o.Proof.FellBack {
 		fmt.Fprintf(&b, "(%s looked better, but the proof could not show it, so the defaults stay.)\n",
-			o.Dials.Changes(o.Defaults, o.Proof.Rival))
+			t.describe(o.Proof.Rival))
 	}
-	b.WriteString(t.aimed())
+	b.WriteString(t.aimed() + t.lateAim())
 	if t.busy() {
 		fmt.Fprintf(&b, "This machine was busy with other things (a worker woke up to %s late): a quiet one finds more.\n", rounded(t.overhead.WakeP99))
 	}
 	if costs := o.Dials.Costs(o.Best); costs != nil {
-		fmt.Fprintf(&b, "THIS COSTS A GUARANTEE: %s.\n", strings.Join(costs, "; "))
+		fmt.Fprintf(&b, "THIS COSTS A GUARANTEE: %s.\n", t.costs(costs))
 	} else {
 		b.WriteString("Guarantee: strict, as with the defaults; no setting here weakens it.\n")
 	}
@@ -139,7 +140,7 @@ func sentence(text string) string {
 	if text == "" {
 		return ""
 	}
-	return text + "\n"
+	return folded(text) + "\n"
 }
 
 // deadline says what a check needs, and what less would do.
@@ -160,9 +161,9 @@ func (t *tuning) deadline() string {
 	case t.tail.raise > 0:
 		return fmt.Sprintf("check-timeout: %s, since %s: the default of %s could answer 503 to healthy requests.", raise, measured, usual)
 	case t.tail.enough > defaultCheckTimeout:
-		return fmt.Sprintf("check-timeout: %s, the default, stays: %s.\nHalf of them are far below it. What was late was held up, by Redis or by this machine, and would be answered 503.", usual, measured)
+		return fmt.Sprintf("check-timeout: %s, the default, stays: %s. Half of them are far below it. What was late was held up, by Redis or by this machine, and would be answered 503.", usual, measured)
 	case t.tail.enough < defaultCheckTimeout:
-		return fmt.Sprintf("check-timeout: %s, the default, is enough: %s.\n%s would do as well: 503 sooner where Redis hangs, and more of them where it is slow.",
+		return fmt.Sprintf("check-timeout: %s, the default, is enough: %s. %s would do as well: 503 sooner where Redis hangs, and more of them where it is slow.",
 			usual, measured, enough)
 	}
 	return fmt.Sprintf("check-timeout: %s, the default, is right: %s.", usual, measured)
@@ -189,15 +190,15 @@ func (t *tuning) worth() string {
 	var b strings.Builder
 	if p := o.Proof; p != nil && !equal(p.Rival, o.Defaults) {
 		name := map[bool]string{true: "the answer", false: "what came nearest"}[equal(p.Rival, o.Best)]
-		fmt.Fprintf(&b, "Proof: %s (%s) against the defaults, %s in turns:\n       %s\n", name, o.Dials.Changes(o.Defaults, p.Rival),
+		fmt.Fprintf(&b, "Proof: %s (%s) against the defaults, %s in turns:\n       %s\n", name, t.describe(p.Rival),
 			counted(int64(p.Pairs), "slice"), t.figures(p.Comparison))
 	}
 	if n := o.Next; n != nil && o.Complete && !equal(n.At, o.Proof.Rival) {
 		fmt.Fprintf(&b, "Next best: %s instead: %s\n", n.Name, t.figures(n.Comparison))
 	}
 	for _, w := range o.Weaker {
-		fmt.Fprintf(&b, "Not taken: %s: %s\n       WOULD COST THE GUARANTEE: %s;\n       --guarantee bounded takes it where it is better\n",
-			w.Name, t.figures(w.Comparison), strings.Join(w.Costs, "; "))
+		fmt.Fprintf(&b, "Not taken: %s: %s\n       WOULD COST THE GUARANTEE: %s.\n       --guarantee bounded takes it where it is better.\n",
+			w.Name, t.figures(w.Comparison), t.costs(w.Costs))
 	}
 	return b.String()
 }
@@ -224,55 +225,6 @@ func (t *tuning) mainName(c tune.Comparison) string {
 	return string(c.Stands.Metric)
 }
 
-// evidence is every trial.
-func (t *tuning) evidence() string {
-	o := t.outcome
-	if len(o.Trials) == 0 {
-		return ""
-	}
-	rows := [][]string{{"tried", "beside", "slices", "time", "cpu", "verdict"}}
-	if len(o.Aim.Limits) > 0 {
-		rows[0][3] = "latency"
-	}
-	for _, trial := range o.Trials {
-		beside := o.Dials.Changes(o.Defaults, trial.Against)
-		if beside == "" {
-			beside = "the defaults"
-		}
-		rows = append(rows, []string{trial.Name, beside, fmt.Sprint(trial.Pairs), ratioText(trial.Main), ratioText(trial.CPU), trialVerdict(trial)})
-	}
-	var b strings.Builder
-	b.WriteString("What was tried, in turns with the best so far: ratios to it by operation, less is better\n")
-	if o.Aim.Rate > 0 {
-		b.WriteString("(where both keep the aim, CPU time decides)\n")
-	}
-	b.WriteString(columnsOf(rows))
-	if len(o.Untried) > 0 {
-		var names []string
-		for _, i := range o.Untried {
-			names = append(names, o.Dials[i].Name)
-		}
-		fmt.Fprintf(&b, "not tried, for want of time: %s; a longer --budget has it\n", strings.Join(names, ", "))
-	}
-	return b.String()
-}
-
-func trialVerdict(t tune.Trial) string {
-	switch {
-	case t.LeftOut != "":
-		return "left out: " + t.LeftOut
-	case t.Taken && t.Verdict == tune.Better:
-		return "better: taken"
-	case t.Taken:
-		return "no difference: taken back"
-	case t.Verdict == tune.Worse && t.By == tune.ByKeeping && !t.Stands.Kept:
-		return "misses the aim: " + stands(t.Stands)
-	case t.Verdict == tune.Better && t.By == tune.ByCPU, t.Verdict == tune.Worse && t.By == tune.ByCPU:
-		return string(t.Verdict) + " by cpu"
-	}
-	return string(t.Verdict)
-}
-
 // ratioText is a ratio with its interval.
 func ratioText(i bench.Interval) string {
 	switch {
@@ -292,23 +244,4 @@ func seconds(s float64) string {
 		return "-"
 	}
 	return rounded(time.Duration(s * float64(time.Second)))
-}
-
-// columnsOf aligns cells; the last column is as wide as it is.
-func columnsOf(rows [][]string) string {
-	widths := make([]int, len(rows[0]))
-	for _, row := range rows {
-		for i, cell := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
-		}
-	}
-	var b strings.Builder
-	for _, row := range rows {
-		line := ""
-		for i, cell := range row {
-			line += cell + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+2)
-		}
-		b.WriteString(strings.TrimRight(line, " ") + "\n")
-	}
-	return b.String()
 }

@@ -78,6 +78,17 @@ func (v shareValue) Set(text string) error {
 	return nil
 }
 
+// besideValue is how many revocations there are beside what is measured; none
+// without the flag (pflag.Value).
+type besideValue struct{ revocationsValue }
+
+func (v besideValue) String() string {
+	if *v.to == 0 {
+		return ""
+	}
+	return v.revocationsValue.String()
+}
+
 // boundValue is a share that bounds something, and without which there is no
 // bound (pflag.Value).
 type boundValue struct{ shareValue }
