@@ -1,7 +1,6 @@
 package bench
 
 import (
-	"cmp"
 	"math"
 	"slices"
 	"strconv"
@@ -42,21 +41,27 @@ const (
 // A mirror reads the log after each wait for a change, which lasts a quarter of
 // max-staleness at most: four reads a second while nothing happens. Each change
 // ends the wait, so that with r of them a second it reads up to r + 4 times, and
-// at least as often as the greater of both: ten times for ten. Over the wakes that
-// it is allowed, 16 a second, it rests, and reads no more often than that. Each
-// read costs Redis the same, so its CPU time is a line over the number of mirrors,
-// as is what it sends. How steep it is depends on how often something is revoked:
-// all of this holds for the rate that was measured.
+// at least as often as the greater of both: ten times for ten. Over its share of
+// what all of them may read, denylist.MirrorWakes, it rests, and reads no more
+// often than that. Each read costs Redis the same, whosever it is, so its CPU time
+// is a line over the reads of all, as is what it sends: over the number of mirrors,
+// too, as long as none rests. How often they read depends on how often something
+// is revoked: all of this holds for the rate that was measured.
 type Fleet struct {
 	Revocations float64 // a second; 0: not known
 	MaxClients  float64 // connections that Redis allows; 0: not known
 	Points      []FleetPoint
 
-	// Lines over the number of mirrors, for which two points are needed.
-	Share       Line // of one core that Redis uses
+	// Reads is how often a second each of those mirrors reads the log that do not
+	// rest.
+	Reads float64
+
+	// Lines over the reads of all mirrors a second, for which two points are needed.
+	Share Line // of one core that Redis uses
+	Bytes Line // a second, that Redis sends
+	// Lines over the number of mirrors.
 	Connections Line
-	Bytes       Line // a second, that Redis sends
-	P50, P99    Line // staleness, in seconds
+	P50, P99    Line // staleness, in seconds, of mirrors that do not rest
 
 	// Why says why there are no estimates; empty where there are.
 	Why       string
@@ -80,16 +85,19 @@ type FleetPoint struct {
 	// Full: the machine's cores were used up, so that staleness is the machine's.
 	// Behind: mirrors read so much less than the others that no figure counts.
 	// Slowed, and so Behind: that is since less was revoked than should have been.
-	Full, Behind, Slowed bool
+	// Rests: each rested between reads, which is how stale they were.
+	Full, Behind, Slowed, Rests bool
+	Due                         float64 // reads of each that others managed, or its share of them
 }
 
 // FleetEstimate is what the lines say about a number of mirrors.
 type FleetEstimate struct {
 	Mirrors     int
+	Reads       float64  // of each, a second
 	Share       Interval // of one core
 	Connections Interval
 	Bytes       Interval // a second
-	P50, P99    Interval // seconds; NaN where it does not fit, or nothing counts
+	P50, P99    Interval // seconds; NaN where it does not fit, they rest, or nothing counts
 	// Servers is how many Redis the reads would keep busy, with room to spare. 1:
 	// one is enough.
 	Servers int
@@ -185,12 +193,30 @@ func mean(values []float64) float64 {
 	return sum / float64(len(values))
 }
 
-// markBehind finds numbers of mirrors that could not read as often as they do.
+// markBehind finds mirrors that rested, and numbers of them that could not read
+// as often as they do.
 func (f *Fleet) markBehind() {
-	most := slices.MaxFunc(f.Points, func(a, b FleetPoint) int { return cmp.Compare(a.Reads, b.Reads) }).Reads
+	most := 0.0
+	for _, p := range f.Points {
+		if finite(p.Reads) {
+			most = max(most, p.Reads)
+		}
+	}
+	var free []float64
 	for i := range f.Points {
 		p := &f.Points[i]
+		p.Due = most
+		if p.Rests = f.rests(p.Mirrors); p.Rests {
+			p.Due = min(most, f.each(p.Mirrors))
+		}
 		p.Slowed = p.Revocations < revokedEnough*f.Revocations // not where one of them is unknown
-		p.Behind = p.Slowed || p.Reads < keptUp*most
+		p.Behind = p.Slowed || p.Reads < keptUp*p.Due
+		if !p.Behind && !p.Rests && finite(p.Reads) {
+			free = append(free, p.Reads)
+		}
+	}
+	f.Reads = max(leastReads, f.Revocations)
+	if len(free) > 0 {
+		f.Reads = mean(free)
 	}
 }

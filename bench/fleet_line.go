@@ -88,23 +88,24 @@ func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
 // fit draws the lines through the points that count.
 func (f *Fleet) fit() {
-	line := func(of func(FleetPoint) float64, counts func(FleetPoint) bool) Line {
+	line := func(x, y func(FleetPoint) float64, counts func(FleetPoint) bool) Line {
 		var xs, ys []float64
 		for _, p := range f.Points {
 			if counts(p) {
-				xs, ys = append(xs, float64(p.Mirrors)), append(ys, of(p))
+				xs, ys = append(xs, x(p)), append(ys, y(p))
 			}
 		}
 		return fitLine(xs, ys)
 	}
+	mirrors := func(p FleetPoint) float64 { return float64(p.Mirrors) }
 	// CPU time does not grow while one waits for a core; staleness does.
 	kept := func(p FleetPoint) bool { return !p.Behind }
-	free := func(p FleetPoint) bool { return !p.Behind && !p.Full && p.P50 > 0 }
-	f.Share = line(func(p FleetPoint) float64 { return p.Share }, kept)
-	f.Connections = line(func(p FleetPoint) float64 { return p.Connections }, kept)
-	f.Bytes = line(func(p FleetPoint) float64 { return p.Bytes }, kept)
-	f.P50 = line(func(p FleetPoint) float64 { return p.P50.Seconds() }, free)
-	f.P99 = line(func(p FleetPoint) float64 { return p.P99.Seconds() }, free)
+	free := func(p FleetPoint) bool { return !p.Behind && !p.Full && !p.Rests && p.P50 > 0 }
+	f.Share = line(f.measured, func(p FleetPoint) float64 { return p.Share }, kept)
+	f.Bytes = line(f.measured, func(p FleetPoint) float64 { return p.Bytes }, kept)
+	f.Connections = line(mirrors, func(p FleetPoint) float64 { return p.Connections }, kept)
+	f.P50 = line(mirrors, func(p FleetPoint) float64 { return p.P50.Seconds() }, free)
+	f.P99 = line(mirrors, func(p FleetPoint) float64 { return p.P99.Seconds() }, free)
 }
 
 // estimate says what the lines mean for many mirrors, if they mean anything.
@@ -126,19 +127,16 @@ func (f *Fleet) estimate() {
 }
 
 func (f *Fleet) at(mirrors int) FleetEstimate {
-	n := float64(mirrors)
 	e := FleetEstimate{
-		Mirrors: mirrors, Share: f.Share.At(n), Connections: f.Connections.At(n), Bytes: f.Bytes.At(n),
-		P50: unknown(), P99: unknown(), Servers: 1,
+		Mirrors: mirrors, Reads: f.each(mirrors), Share: f.ShareAt(mirrors), Connections: f.Connections.At(float64(mirrors)),
+		Bytes: f.Bytes.At(f.reads(mirrors)), P50: unknown(), P99: unknown(), Servers: 1,
 	}
 	e.Refused = f.MaxClients > 0 && e.Connections.Center > f.MaxClients
 	if e.Share.Center > roomyShare {
-		// What one does without any mirror, each of several does too.
-		room := max(roomyShare-max(f.Share.Base, 0), 0.1)
-		e.Servers = max(2, int(math.Ceil(min(n*f.Share.Each/room, n))))
+		e.Servers = f.servers(mirrors)
 		return e
 	}
 	e.Doubtful = e.Share.High > roomyShare
-	e.P50, e.P99 = f.P50.At(n), f.P99.At(n)
+	e.P50, e.P99 = f.P50At(mirrors), f.stale(f.P99, mirrors)
 	return e
 }

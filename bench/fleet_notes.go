@@ -9,10 +9,6 @@ import (
 // Notes says in words what does not count, and what more mirrors would cost.
 func (f Fleet) Notes() []string {
 	var notes []string
-	most := 0.0
-	for _, p := range f.Points {
-		most = max(most, p.Reads)
-	}
 	for _, p := range f.Points {
 		name := fmt.Sprintf("%s with %d mirror%s", FleetScenario, p.Mirrors, plural(int64(p.Mirrors)))
 		switch {
@@ -21,10 +17,13 @@ func (f Fleet) Notes() []string {
 				"since Redis, or the share that it may give, had no room for more: nothing of it counts in the model", name, p.Revocations, f.Revocations))
 		case p.Behind:
 			notes = append(notes, fmt.Sprintf("%s: each read the log %.3g times a second, and others did %.3g times: "+
-				"they could not keep up, so that nothing of it counts", name, p.Reads, most))
+				"they could not keep up, so that nothing of it counts", name, p.Reads, p.Due))
 		case p.Full:
 			notes = append(notes, fmt.Sprintf("%s: %.0f %% of this machine's cores were used: "+
 				"how stale the mirrors were is the machine's doing, and does not count", name, 100*p.Busy))
+		case p.Rests:
+			notes = append(notes, fmt.Sprintf("%s: over %.3g reads a second, its share of what all may read, each rests: "+
+				"how stale they were is on no line", name, f.each(p.Mirrors)))
 		}
 	}
 	if f.Why != "" {
@@ -43,7 +42,8 @@ func (f Fleet) line() string {
 	if f.Revocations > 0 {
 		note += fmt.Sprintf(", for %.3g revocations a second", f.Revocations)
 	}
-	note += fmt.Sprintf(": Redis uses %.3g %% of a core, and %.3g %% for each mirror", 100*f.Share.Base, 100*f.Share.Each)
+	note += fmt.Sprintf(": Redis uses %.3g %% of a core, and %.3g µs for each read of the log, of which a mirror that does not rest makes %.3g a second",
+		100*f.Share.Base, 1e6*f.Share.Each, f.Reads)
 	if finite(f.Share.Residual) {
 		return note + fmt.Sprintf("; what was measured is off that line by %.2g %% of itself", 100*f.Share.Residual)
 	}
@@ -57,6 +57,10 @@ func (f Fleet) say(e FleetEstimate) string {
 		cores = "cores"
 	}
 	note := fmt.Sprintf("%s mirrors would use %.3g %s of Redis", thousands(e.Mirrors), e.Share.Center, cores)
+	if f.rests(e.Mirrors) {
+		note = fmt.Sprintf("%s mirrors, each of which would rest over %.3g reads a second, would use %.3g %s of Redis",
+			thousands(e.Mirrors), e.Reads, e.Share.Center, cores)
+	}
 	if finite(e.Share.Low) && finite(e.Share.High) {
 		note += fmt.Sprintf(" (%.3g to %.3g)", max(e.Share.Low, 0), e.Share.High)
 	}

@@ -17,14 +17,17 @@ import (
 // madeUp is a run of a fleet whose figures are lines over the mirrors: of CPU
 // time 2 % of a core and 0.2 ‰ for each, two connections and one for each, 100 µs
 // of staleness and a microsecond for each. Noise is a share of each figure.
+// None of them rests.
 func madeUp(noise float64, mirrors ...int) *bench.Results { return madeUpOf(1, noise, mirrors...) }
+
+const readsOfEach = 5.9
 
 func madeUpOf(seed uint64, noise float64, mirrors ...int) *bench.Results {
 	random := rand.New(rand.NewPCG(seed, 2))
 	about := func(v float64) float64 { return v * (1 + noise*random.NormFloat64()) }
 	r := &bench.Results{Header: bench.Header{
 		Scenarios:   []bench.Description{{Name: "verify"}, {Name: bench.FleetScenario}},
-		Settings:    map[string]string{"revocations": "10"},
+		Settings:    map[string]string{"revocations": "5"},
 		Environment: bench.Environment{Redis: map[string]string{"maxclients": "10000"}},
 	}}
 	for _, n := range mirrors {
@@ -40,7 +43,7 @@ func madeUpOf(seed uint64, noise float64, mirrors ...int) *bench.Results {
 					bench.Client: time.Duration(0.0005 * float64(n) * 1e9),
 				},
 				Gauges: map[string]float64{
-					bench.GaugeConnections: 2 + float64(n), bench.GaugeReads: 10.9 * float64(n),
+					bench.GaugeConnections: 2 + float64(n), bench.GaugeReads: readsOfEach * float64(n),
 					bench.GaugeSent: 500 * float64(n), bench.GaugeProofAge: 0.25, bench.GaugeBusy: 0.5,
 				},
 			})
@@ -59,20 +62,21 @@ func fleetOf(t *testing.T, r *bench.Results) bench.Fleet {
 func TestFleetFindsTheLine(t *testing.T) {
 	t.Parallel()
 	f := fleetOf(t, madeUp(0, 400, 1, 10, 100))
-	assert.Equal(t, 10.0, f.Revocations)
+	assert.Equal(t, 5.0, f.Revocations)
+	assert.InDelta(t, readsOfEach, f.Reads, 1e-9)
 	assert.Equal(t, 10000.0, f.MaxClients)
 	require.Len(t, f.Points, 4)
 	assert.Equal(t, 1, f.Points[0].Mirrors, "by rising number")
 	p := f.Points[2]
 	assert.InDelta(t, 0.04, p.Share, 1e-9)
 	assert.InDelta(t, 0.05, p.Client, 1e-9)
-	assert.InDelta(t, 10.9, p.Reads, 1e-9)
+	assert.InDelta(t, readsOfEach, p.Reads, 1e-9)
 	assert.Equal(t, 250*time.Millisecond, p.ProofAge)
-	assert.False(t, p.Full || p.Behind)
+	assert.False(t, p.Full || p.Behind || p.Rests)
 
 	assert.Empty(t, f.Why)
 	assert.InDelta(t, 0.02, f.Share.Base, 1e-6)
-	assert.InDelta(t, 0.0002, f.Share.Each, 1e-9)
+	assert.InDelta(t, 0.0002/readsOfEach, f.Share.Each, 1e-9, "for each read")
 	assert.InDelta(t, 0, f.Share.Residual, 1e-6)
 	require.Len(t, f.Estimates, 2)
 	thousand, many := f.Estimates[0], f.Estimates[1]
@@ -136,12 +140,12 @@ func TestLineInterval(t *testing.T) {
 	product := 9*w*(100-mean)*0.1 + w*(200-mean)*0.3 + w*(300-mean)*0.3
 	each := product / spread
 	base := (9*0.1+0.3+0.3)/11 - each*mean
-	assert.InDelta(t, each, f.Share.Each, 1e-12)
+	assert.InDelta(t, each/readsOfEach, f.Share.Each, 1e-12)
 	assert.InDelta(t, base, f.Share.Base, 1e-12)
 	square := func(v float64) float64 { return v * v }
 	residual := math.Sqrt(9*w*square(0.1-base-100*each) + w*square(0.3-base-200*each) + w*square(0.3-base-300*each))
 	assert.InDelta(t, residual, f.Share.Residual, 1e-12)
-	at := f.Share.At(200)
+	at := f.ShareAt(200)
 	off := 12.7062 * residual * math.Sqrt(square(at.Center)+1/(11*w)+square(200-mean)/spread)
 	assert.InDelta(t, off, at.High-at.Center, 1e-4)
 }
@@ -222,7 +226,7 @@ func TestFleetOnAFullMachine(t *testing.T) {
 	f := fleetOf(t, r)
 	assert.True(t, f.Points[3].Full)
 	assert.InDelta(t, 1.1e-3, f.Estimates[0].P50.Center, 5e-5, "as if it had not been measured")
-	assert.InDelta(t, 0.0002, f.Share.Each, 1e-9)
+	assert.InDelta(t, 0.0002/readsOfEach, f.Share.Each, 1e-9)
 
 	for i := range r.Slices {
 		r.Slices[i].Gauges[bench.GaugeBusy] = 1
@@ -230,6 +234,49 @@ func TestFleetOnAFullMachine(t *testing.T) {
 	f = fleetOf(t, r)
 	assert.True(t, math.IsNaN(f.Estimates[0].P50.Center))
 	assert.InDelta(t, 0.22, f.Estimates[0].Share.Center, 1e-4)
+}
+
+// Mirrors that rest read as often as their share allows: then their number hardly
+// matters to Redis, and how stale they are is no matter of a line.
+func TestFleetThatRests(t *testing.T) {
+	t.Parallel()
+	r := madeUp(0, 1, 10, 100, 200, 400)
+	r.Header.Settings["revocations"] = "30"
+	const base, each, free = 0.01, 60e-6, 31.0
+	for i := range r.Slices {
+		s := &r.Slices[i]
+		reads := float64(s.Concurrency) * map[int]float64{1: free, 10: free, 100: free, 200: 20, 400: 10}[s.Concurrency]
+		s.Gauges[bench.GaugeReads] = reads
+		s.CPU[bench.Redis] = time.Duration((base + each*reads) * 1e9)
+		if s.Concurrency >= 200 {
+			s.Latency = hdrhistogram.New(1, int64(time.Second), 3)
+			_ = s.Latency.RecordValue(int64(100 * time.Millisecond))
+		}
+	}
+	f := fleetOf(t, r)
+	for i, rests := range []bool{false, false, false, true, true} {
+		assert.Equal(t, rests, f.Points[i].Rests)
+		assert.False(t, f.Points[i].Behind, "as often as it should")
+	}
+	assert.InDelta(t, free, f.Reads, 1e-9)
+	assert.InDelta(t, each, f.Share.Each, 1e-9)
+	assert.InDelta(t, 200e-6, f.P50At(100).Center, 1e-5, "as if those that rest had not been measured")
+	require.Len(t, f.Estimates, 2)
+	thousand, many := f.Estimates[0], f.Estimates[1]
+	assert.Equal(t, 8.0, thousand.Reads)
+	assert.InDelta(t, base+8000*each, thousand.Share.Center, 1e-6)
+	assert.Equal(t, 1, thousand.Servers)
+	assert.True(t, math.IsNaN(thousand.P50.Center))
+	assert.InDelta(t, base+800_000*each, many.Share.Center, 1e-3)
+	assert.Equal(t, 70, many.Servers, "1437 mirrors each: 11,500 reads are 0.69 of a core")
+	assert.Contains(t, strings.Join(f.Notes(), "\n"), "fleet with 200 mirrors: over 20 reads a second")
+
+	for i := range r.Slices {
+		if r.Slices[i].Concurrency == 400 {
+			r.Slices[i].Gauges[bench.GaugeReads] = 400 * 5
+		}
+	}
+	assert.True(t, fleetOf(t, r).Points[4].Behind, "half of its share")
 }
 
 // A file may be anybody's.

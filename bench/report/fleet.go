@@ -69,7 +69,7 @@ func fleetPoint(p bench.FleetPoint) []string {
 
 func fleetEstimate(e bench.FleetEstimate) []string {
 	const none = ""
-	return []string{strconv.Itoa(e.Mirrors), fleetInterval(e.Share, cores), fleetConnections(e.Connections), bytesPerSecond(e.Bytes.Center), none,
+	return []string{strconv.Itoa(e.Mirrors), fleetInterval(e.Share, cores), fleetConnections(e.Connections), bytesPerSecond(e.Bytes.Center), perSecond(e.Reads),
 		nanoseconds(e.P50.Center * 1e9), nanoseconds(e.P99.Center * 1e9), none, none, none}
 }
 

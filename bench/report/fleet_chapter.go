@@ -22,8 +22,8 @@ func (r run) fleetChapter(id string) chapter {
 		Table: fleetRows(f), Said: each(f.Notes(), sentence), Tabular: true,
 	}
 	charts := []fleetLine{
-		{"CPU time of Redis", "of a core", share, f.Share, func(p bench.FleetPoint) float64 { return p.Share }, false},
-		{"How stale mirrors are, p50", "latency", fleetSeconds, f.P50, func(p bench.FleetPoint) float64 { return known0(p.P50.Seconds()) }, true},
+		{"CPU time of Redis", "of a core", share, f.ShareAt, func(p bench.FleetPoint) float64 { return p.Share }, false},
+		{"How stale mirrors are, p50", "latency", fleetSeconds, f.P50At, func(p bench.FleetPoint) float64 { return known0(p.P50.Seconds()) }, true},
 	}
 	for i, l := range charts {
 		one := chart{Title: l.title}
@@ -36,7 +36,7 @@ func (r run) fleetChapter(id string) chapter {
 		{"measured", []shape{{"mark c0", sign(0, 15, 6)}}},
 		lineKey("broken plain", "the line through it"),
 	}
-	if slices.ContainsFunc(f.Points, func(p bench.FleetPoint) bool { return p.Full || p.Behind }) {
+	if slices.ContainsFunc(f.Points, func(p bench.FleetPoint) bool { return p.Full || p.Behind || p.Rests }) {
 		c.Keys = append(c.Keys, key{"does not count", []shape{{"mark hollow c0", sign(0, 15, 6)}}})
 	}
 	return c
@@ -73,12 +73,14 @@ func fleetSeconds(v float64) string { return nanoseconds(v * 1e9) }
 type fleetLine struct {
 	title, unit string
 	text        func(float64) string
-	line        bench.Line
+	line        func(mirrors int) bench.Interval // NaN where there is none
 	of          func(bench.FleetPoint) float64
-	machine     bool // what was measured on a machine without a free core does not count
+	waiting     bool // what was measured on a machine without a free core, or of mirrors that rest, does not count
 }
 
-func (l fleetLine) counts(p bench.FleetPoint) bool { return !p.Behind && !(l.machine && p.Full) }
+func (l fleetLine) counts(p bench.FleetPoint) bool {
+	return !p.Behind && !(l.waiting && (p.Full || p.Rests))
+}
 
 func (l fleetLine) draw(id string, s size, points []bench.FleetPoint) drawing {
 	x, y, text := extent{}, extent{}, ""
@@ -89,17 +91,18 @@ func (l fleetLine) draw(id string, s size, points []bench.FleetPoint) drawing {
 		y.add(l.of(p))
 		text += fmt.Sprintf("%d mirrors: %s. ", p.Mirrors, l.text(l.of(p)))
 	}
-	if end := l.line.At(x.high).Center; l.line.Known() && finite(end) {
-		y.add(end)
+	line := l.points(x.high)
+	for _, at := range line {
+		if finite(at.y) {
+			y.add(at.y)
+		}
 	}
 	y.high *= 1.08
 	s.height = 250
 	p := newPlot(id, s, l.title, text, x, y)
 	p.yAxis(l.unit, func(v float64) string { return plain(l.text(v)) })
 	p.xAxis("mirrors", p.x.ticks(40, func(v float64) string { return count(int64(v)) }))
-	if l.line.Known() {
-		p.curve("broken plain", []point{{0, max(0, l.line.At(0).Center)}, {x.high, l.line.At(x.high).Center}})
-	}
+	p.curve("broken plain", line)
 	for _, measured := range points {
 		at := point{float64(measured.Mirrors), l.of(measured)}
 		if !finite(at.y) {
@@ -112,6 +115,17 @@ func (l fleetLine) draw(id string, s size, points []bench.FleetPoint) drawing {
 		p.path(class, sign(0, p.x.at(at.x), p.y.at(at.y)))
 	}
 	return p.drawing
+}
+
+// points are those of the line: it has a bend where mirrors begin to rest.
+func (l fleetLine) points(mirrors float64) []point {
+	const parts = 64
+	var points []point
+	for i := range parts + 1 {
+		n := math.Round(mirrors * float64(i) / parts)
+		points = append(points, point{n, max(0, l.line(int(n)).Center)})
+	}
+	return points
 }
 
 // fleetRows has what was measured, and below it what the lines say.
@@ -155,7 +169,7 @@ func fleetEstimateRow(e bench.FleetEstimate) []cell {
 		servers.Below = "one may not do"
 	}
 	return []cell{
-		{Text: strconv.Itoa(e.Mirrors) + " estimated"}, shares, connections, number(bytesPerSecond(e.Bytes.Center)), number(""),
+		{Text: strconv.Itoa(e.Mirrors) + " estimated"}, shares, connections, number(bytesPerSecond(e.Bytes.Center)), number(perSecond(e.Reads)),
 		number(fleetSeconds(e.P50.Center)), number(fleetSeconds(e.P99.Center)), servers,
 	}
 }

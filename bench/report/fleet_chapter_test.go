@@ -29,7 +29,7 @@ func TestFleetChapter(t *testing.T) {
 	assert.Equal(t, "more than it allows", c.Table.Rows[5][2].Below)
 	assert.Equal(t, "one does not do", c.Table.Rows[5][7].Below)
 	said := strings.Join(c.Said, " ")
-	assert.Contains(t, said, "100,000 mirrors would")
+	assert.Contains(t, said, "100,000 mirrors, each of which would rest over 8 reads a second, would")
 	assert.Contains(t, said, "does not fit on one Redis")
 	assert.Equal(t, []string{"Another note."}, r.notes(), "the others stand there")
 
