@@ -44,9 +44,17 @@ func Follow(ctx context.Context, in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	r.client = client
 	w := &watcher{of: of, out: out, heard: make(chan struct{})}
 	client.AddHook(w)
 	r.store = store
+	meter, err := r.loadWithin(of)
+	if meter != nil {
+		defer meter.Close()
+	}
+	if err != nil {
+		return err
+	}
 	s := &Stand{redis: r, population: &population{}, progress: func(string, float64) {}}
 	w.mirror, err = s.mirror(ctx)
 	if err == nil {
@@ -59,6 +67,20 @@ func Follow(ctx context.Context, in io.Reader, out io.Writer) error {
 		err = errors.Join(err, c())
 	}
 	return err
+}
+
+// loadWithin has the mirror keep to the run's share while it loads, when the run
+// itself waits for that. The meter is read by a client of its own, which nothing
+// holds back.
+func (r *redisSide) loadWithin(of followed) (meter redis.UniversalClient, err error) {
+	if of.MaxShare == 0 {
+		return nil, nil
+	}
+	if r.admin, _, err = r.dial(0); err != nil {
+		return r.admin, err
+	}
+	r.client.AddHook(r.hold(of.MaxShare, of.Background))
+	return r.admin, nil
 }
 
 // watcher asks the mirror about tokens whenever Redis has said something. To ask

@@ -34,6 +34,9 @@ type followed struct {
 	Prefix    string // the run's
 	Delay     time.Duration
 	ExpiresAt time.Time // of the tokens
+	// MaxShare is that of the run, for as long as the mirror loads, and Background
+	// what others use; 0: there is none.
+	MaxShare, Background float64
 }
 
 // followerPatience is how long a follower may take to begin or to end.
@@ -68,7 +71,11 @@ func startFollower(ctx context.Context, command []string, of followed) (*followe
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("scenario: telling another process what to follow: %w", err), f.close())
 	}
-	late := time.NewTimer(followerPatience)
+	patience := followerPatience
+	if of.MaxShare > 0 { // its mirror waits while it loads
+		patience = time.Duration(float64(patience) / of.MaxShare)
+	}
+	late := time.NewTimer(patience)
 	defer late.Stop()
 	select {
 	case <-ready:
@@ -78,7 +85,7 @@ func startFollower(ctx context.Context, command []string, of followed) (*followe
 	case <-ctx.Done():
 		err = ctx.Err()
 	case <-late.C:
-		err = fmt.Errorf("scenario: another process did not begin within %v", followerPatience)
+		err = fmt.Errorf("scenario: another process did not begin within %v", patience)
 	}
 	return nil, errors.Join(err, f.close())
 }

@@ -46,6 +46,7 @@ func openPropagation(ctx context.Context, s *Stand) ([]bench.Contender, error) {
 	s.progress("starting another process", 0)
 	f, err := startFollower(ctx, s.knobs.Follower, followed{
 		Redis: s.knobs.Redis, Prefix: s.redis.prefix, Delay: s.knobs.Delay, ExpiresAt: s.population.expiresAt,
+		MaxShare: s.knobs.MaxShare, Background: s.redis.background,
 	})
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package scenario
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"github.com/rescindhq/rescind/bench"
 	"github.com/rescindhq/rescind/denylist"
 	"github.com/rescindhq/rescind/internal/redistest"
+	"github.com/rescindhq/rescind/verifier"
 )
 
 // A latency ends when the other process was refused: later than Redis had the
@@ -92,6 +94,37 @@ func TestPropagationThatCannotBegin(t *testing.T) {
 			assert.ErrorContains(t, err, of.want)
 		})
 	}
+}
+
+// What the other process loads keeps to the share: it looks all the time how much
+// that takes.
+func TestMaxShareOfTheOtherProcess(t *testing.T) {
+	t.Parallel()
+	const limit = 0.02
+	server := redistest.Start(t)
+	k := small(server, "bench")
+	k.Algorithms, k.Entries = map[verifier.Algorithm]int{verifier.HS256: 1}, 30_000
+	s := openStand(t, []string{"check-miss"}, k)
+	looks := map[float64]int{}
+	for _, share := range []float64{0, limit} {
+		require.NoError(t, server.Client().ConfigResetStat(t.Context()).Err())
+		since := redisCPU(t, server)
+		f, err := startFollower(t.Context(), k.Follower, followed{
+			Redis: s.knobs.Redis, Prefix: s.redis.prefix, ExpiresAt: s.population.expiresAt, MaxShare: share,
+		})
+		require.NoError(t, err)
+		used, passed := since()
+		require.NoError(t, f.close())
+		calls := server.Client().InfoMap(t.Context(), "commandstats").Val()["Commandstats"]["cmdstat_info"]
+		var n int
+		_, err = fmt.Sscanf(calls, "calls=%d,", &n)
+		require.NoError(t, err, calls)
+		looks[share] = n
+		if share > 0 {
+			assert.Less(t, float64(used)/float64(passed), 2*limit)
+		}
+	}
+	assert.Greater(t, looks[limit], looks[0]+5)
 }
 
 func TestFollowRefusesWhatItIsNotTold(t *testing.T) {

@@ -45,10 +45,16 @@ func (r *redisSide) restrain(ctx context.Context, limit float64) (err error) {
 	if r.background, err = quota.Background(ctx, r.cpu); err != nil {
 		return unavailable(err)
 	}
-	r.keeper = quota.New(limit, r.background, r.cpu)
-	r.loading = &restraint{keeper: r.keeper}
-	r.client.AddHook(r.loading)
+	r.client.AddHook(r.hold(limit, r.background))
 	return nil
+}
+
+// hold makes what keeps the share, and what has the client that is measured keep
+// to it while a mirror loads.
+func (r *redisSide) hold(limit, background float64) redis.Hook {
+	r.keeper = quota.New(limit, background, r.cpu)
+	r.loading = &restraint{keeper: r.keeper}
+	return r.loading
 }
 
 // restrained keeps the share until stop is called. Where the meter can no longer
