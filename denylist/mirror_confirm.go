@@ -4,29 +4,41 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"math"
-	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 )
 
-// confirmPatience is how long a confirmation waits for Run to read what Redis
-// has more than the mirror, before the checks aboard ask Redis for their keys.
-const confirmPatience = 3 * time.Millisecond
+const (
+	// mostBehind is how many changes the mirror may lack for its answer to be
+	// confirmed: each is read by every flight until Run has read it.
+	mostBehind = 64
+	// behind is how many make a confirmation want Run to read them.
+	behind = 16
+)
+
+// errFarBehind: the mirror lacks more changes than mostBehind.
+var errFarBehind = errors.New("the mirror is far behind")
 
 // mirrorConfirms let checks share one small question to Redis: what was written
-// last. Where the mirror's table has that, it has all that was acknowledged
-// before Redis answered, and says what Redis would say.
+// since the mirror read the log last. Of all that is not in there, its table
+// has what Redis had acknowledged when it answered, and says what Redis would.
 //
 // The number of the last change alone would not do: a Redis that was restored
-// may have come to the same number by other changes. So the newest record of
-// the log is asked for, whose id holds the time, too.
+// may have come to the same number by other changes. So the log is read from the
+// mirror's last record on, whose id holds the time, too.
 type mirrorConfirms struct {
 	*flights
-	looks  atomic.Uint64 // at the log, that Run has begun
-	whole  uint64        // the last of them, where it told all; 0: it did not. Run's alone
-	wanted chan struct{} // one: Run shall look now
+	wanted chan struct{} // one: Run shall read
+}
+
+// confirmation is what Redis answered: a view, and of what entries the log has
+// more. No view: the mirror is not good for an answer.
+type confirmation struct {
+	view    *mirrorView
+	written []mirrorKey
 }
 
 func newMirrorConfirms(m *Mirror) mirrorConfirms {
@@ -56,7 +68,7 @@ func (m *Mirror) checkConfirmed(ctx context.Context, t Token) error {
 			return err
 		}
 	}
-	view, err := m.confirmed(ctx, end, sent)
+	told, err := m.confirmed(ctx, end, sent)
 	if err != nil {
 		return unavailable("check", because(ctx, err))
 	}
@@ -64,37 +76,38 @@ func (m *Mirror) checkConfirmed(ctx context.Context, t Token) error {
 	if m.opts.Shadow > 0 {
 		g = g.shadowed(&t)
 	}
-	if err, known := g.confirmed(view); known {
+	if err, known := g.confirmed(told, &t); known {
 		return err
 	}
 	return m.checkByKeys(ctx, t, g, sent, end)
 }
 
-// confirmed returns the view that has all that Redis had acknowledged at some
-// instant since sent, or nil: there is none, and Redis may know more. An error
+// confirmed returns what Redis answered at some instant since sent. An error
 // means that there is no time left.
-func (m *Mirror) confirmed(ctx context.Context, end *deadline, sent int64) (*mirrorView, error) {
+func (m *Mirror) confirmed(ctx context.Context, end *deadline, sent int64) (confirmation, error) {
 	m.authority.enter()
 	defer m.authority.leave()
 	s := m.confirms.board(nil, sent)
 	if !s.wait(ctx, end) {
 		s.leave()
-		return nil, cmp.Or(ctx.Err(), context.DeadlineExceeded)
+		return confirmation{}, cmp.Or(ctx.Err(), context.DeadlineExceeded)
 	}
-	return s.view, nil // whatever failed, the keys are asked for
+	return s.told, nil // whatever failed, the keys are asked for
 }
 
 // confirmed is Verdict of a glance at what was confirmed before.
-func (g Glance) confirmed(view *mirrorView) (err error, known bool) {
-	switch f := g.found; {
-	case f != nil && f.sure:
-		err = f.denial
-	case view == nil || g.view == nil || g.view.table != view.table:
-		return nil, false
-	case f == nil:
-	case f.own: // another process may have taken it back since
-		return nil, false
-	default:
+func (g Glance) confirmed(told confirmation, t *Token) (err error, known bool) {
+	f := g.found
+	if f == nil || !f.sure {
+		same := told.view != nil && g.view != nil && g.view.table == told.view.table
+		if !same || told.concerns(t, g.mirror.keys) {
+			return nil, false
+		}
+	}
+	if f != nil {
+		if f.own && !f.sure { // another process may have taken it back since
+			return nil, false
+		}
 		if err, known = f.verdict(g.mirror, g.mirror.opts.Now()); !known {
 			return nil, false
 		}
@@ -106,99 +119,99 @@ func (g Glance) confirmed(view *mirrorView) (err error, known bool) {
 	return err, true
 }
 
-// confirm asks Redis what was written last, and finds the view that has it.
+// concerns reports whether an entry that may deny t was written to.
+func (c confirmation) concerns(t *Token, k keys) bool {
+	if len(c.written) == 0 {
+		return false
+	}
+	names := t.digests(k)
+	for _, key := range c.written {
+		if names[key.scope] == key.digest {
+			return true
+		}
+	}
+	return false
+}
+
+// confirm asks Redis what was written since the mirror read the log last.
 func (m *Mirror) confirm(f *flight) {
-	sent := m.authority.now()
-	ctx := m.checks.end(sent).bound(context.Background())
-	before, looks := m.view.Load(), m.confirms.looks.Load()
-	newest, err := m.newestRecords(ctx, sent)
-	if f.err = err; err == nil {
-		f.view = m.viewOf(newest, before, looks)
+	view := m.view.Load()
+	if view == nil || view.since.IsZero() {
+		return
+	}
+	var written []mirrorKey
+	if written, f.err = m.writtenSince(view.marks); f.err == nil {
+		f.told = confirmation{view, written}
+	}
+	if len(written) >= behind || errors.Is(f.err, errFarBehind) {
+		select {
+		case m.confirms.wanted <- struct{}{}:
+		default:
+		}
 	}
 }
 
-// newestRecords are the marks behind the newest record of each partition, in
-// one round trip, with what proves that Redis would accept a write. They know
-// no epoch: a Redis that lost its denylist has lost the record.
-func (m *Mirror) newestRecords(ctx context.Context, sent int64) (marks, error) {
-	r := m.Redis
+// writtenSince are the entries of which the logs have records behind some marks,
+// read in one round trip, with what proves that Redis would accept a write.
+func (m *Mirror) writtenSince(at marks) (written []mirrorKey, failed error) {
+	r, sent := m.Redis, m.authority.now()
+	ctx := m.checks.end(sent).bound(context.Background())
 	pipe := r.client.Pipeline()
-	lasts := make([]*redis.XMessageSliceCmd, r.keys.partitions())
-	probes := make([]*redis.IntCmd, len(lasts))
-	for p := range lasts {
-		lasts[p] = pipe.XRevRangeN(ctx, r.keys.log(p), "+", "-", 1)
+	logs := make([]*redis.XMessageSliceCmd, len(at))
+	probes := make([]*redis.IntCmd, len(at))
+	for p, mark := range at {
+		logs[p] = pipe.XRangeN(ctx, r.keys.log(p), mark.id, "+", mostBehind+2)
 		if r.authority.due(p, sent) {
 			probes[p] = pipe.SetRange(ctx, r.keys.probe(p), 0, "")
 		}
 	}
 	_, _ = pipe.Exec(ctx) // each command has its own error
-	newest := make(marks, len(lasts))
-	var failed error
-	for p := range newest {
-		var err error
-		if newest[p], err = newestRecord(lasts[p]); probes[p] != nil {
+	for p, mark := range at {
+		read, err := logs[p].Result()
+		if probes[p] != nil {
 			err = errors.Join(err, probes[p].Err())
 		}
 		r.learn(asking{partition: p, probe: probes[p]}, sent, err)
+		if err == nil {
+			written, err = mark.behind(read, written)
+		}
 		failed = errors.Join(failed, err)
 	}
-	return newest, failed
+	return written, failed
 }
 
-func newestRecord(last *redis.XMessageSliceCmd) (mark, error) {
-	if len(last.Val()) == 0 {
-		return mark{id: noRecord}, last.Err()
+// behind adds the entries of the records behind a mark to others. The log is
+// read from the mark's own record on: without that it may be another history.
+func (m mark) behind(read []redis.XMessage, to []mirrorKey) ([]mirrorKey, error) {
+	if len(read) > mostBehind+1 {
+		return nil, errFarBehind
 	}
-	record, err := parseRecord(last.Val()[0])
-	return record.mark, err
-}
-
-// viewOf is a view whose table has all up to the newest records; nil: there is
-// none yet, or something is odd. Before and looks are from before Redis was
-// asked for them.
-func (m *Mirror) viewOf(newest marks, before *mirrorView, looks uint64) *mirrorView {
-	var late <-chan time.Time
-	for {
-		v := m.view.Load()
-		switch {
-		case v == nil || v.since.IsZero():
-			return nil
-		case v.has(newest, looks):
-			return v
-		case before != nil && before.table == v.table && before.has(newest, looks):
-			return v // Run was faster than the answer
-		case !v.fresh(m.opts.Now(), m.opts.MaxStaleness):
-			return nil // Run does not get on
+	known := m.seq == 0 && m.id == noRecord
+	for _, message := range read {
+		rec, err := parseRecord(message)
+		if err != nil {
+			return nil, err
 		}
-		if late == nil {
-			late = time.After(confirmPatience)
+		if !known {
+			if rec.mark.seq != m.seq || rec.mark.id != m.id {
+				break
+			}
+			known = true
+			continue
 		}
-		select {
-		case m.confirms.wanted <- struct{}{}:
-		default:
+		if m.seq++; rec.mark.seq != m.seq {
+			return nil, fmt.Errorf("%w: a log with a hole", ErrGap)
 		}
-		select {
-		case <-v.replaced:
-		case <-late:
-			return nil
+		key, err := mirrorKeyOf(rec.member)
+		if err != nil {
+			return nil, err
 		}
+		to = append(to, key)
 	}
-}
-
-// has reports whether the view has all up to the newest records of Redis: it ends
-// with them, or with later ones that a look told which began after they were
-// asked for; so many had begun before. One that ends with other records may be of
-// another history.
-func (v *mirrorView) has(newest marks, looks uint64) bool {
-	for p, at := range v.marks {
-		switch last := newest[p]; {
-		case at.seq == last.seq && at.id == last.id:
-		case at.seq > last.seq && v.look > looks:
-		default:
-			return false
-		}
+	if !known {
+		return nil, fmt.Errorf("%w: a log of another history", ErrGap)
 	}
-	return !v.since.IsZero()
+	return to, nil
 }
 
 // pauseUnlessWanted is pause, until a confirmation wants Run to look.

@@ -45,8 +45,6 @@ func (m *Mirror) look(ctx context.Context, at marks) []look {
 // is.
 func (m *Mirror) read(ctx context.Context, proto *mirrorProtocol, into mirrorSink) (more bool, err error) {
 	sent := m.opts.Now()
-	number := m.confirms.looks.Add(1) // before it is sent
-	m.confirms.whole = 0
 	at := append(marks(nil), proto.marks...)
 	looks := m.look(ctx, at)
 	for p, l := range looks { // all of them before a gap in one: the table is all that knows
@@ -62,9 +60,6 @@ func (m *Mirror) read(ctx context.Context, proto *mirrorProtocol, into mirrorSin
 			return false, failed
 		}
 		err = errors.Join(err, failed)
-	}
-	if err == nil && !more {
-		m.confirms.whole = number
 	}
 	return more, err
 }

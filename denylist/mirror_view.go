@@ -18,9 +18,6 @@ type mirrorView struct {
 
 	second int64 // since's, on the wall clock
 	nano   int
-
-	look     uint64        // the number of the look that told all that it has; 0: several did
-	replaced chan struct{} // closed when there is another; nil: nobody wants to know
 }
 
 // newMirrorView is a view of a table that is complete as of an instant.
@@ -33,25 +30,15 @@ func newMirrorView(table *mirrorTable, since time.Time, at marks) *mirrorView {
 func (m *Mirror) show(table *mirrorTable, since time.Time, at marks, former formerList) {
 	m.former = former
 	if table == nil && len(former) == 0 {
-		m.replace(nil)
+		m.view.Store(nil)
 		return
 	}
 	if table == nil {
 		table = newMirrorTable(0, m.heardClock)
 	}
 	v := newMirrorView(table, since, at)
-	v.former, v.look = former, m.confirms.whole
-	m.replace(v)
-}
-
-// replace lets checks see a view, and confirmations that there is another.
-func (m *Mirror) replace(v *mirrorView) {
-	if v != nil && m.opts.Confirmed {
-		v.replaced = make(chan struct{})
-	}
-	if was := m.view.Swap(v); was != nil && was.replaced != nil {
-		close(was.replaced)
-	}
+	v.former = former
+	m.view.Store(v)
 }
 
 // showFormer lets checks see former tables beside what they see already.

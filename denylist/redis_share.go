@@ -70,8 +70,8 @@ type flight struct {
 
 	landed chan struct{} // closed when there are values and err
 	values []any         // of all keys, in their order; or nil
-	view   *mirrorView   // of a confirmation: see Mirror.confirm
 	err    error         // everybody's; there may be values too
+	told   confirmation  // instead of values: see Mirror.confirm
 }
 
 // seat is a question aboard a flight.
