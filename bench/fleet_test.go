@@ -280,6 +280,23 @@ func TestFleetThatRests(t *testing.T) {
 }
 
 // A file may be anybody's.
+// TestFleetWhoseRevocationsWereHeldBack: at another rate of them mirrors cost
+// something else, so such a number of mirrors is on no line.
+func TestFleetWhoseRevocationsWereHeldBack(t *testing.T) {
+	t.Parallel()
+	r := madeUp(0, 1, 10, 100)
+	for _, s := range r.Slices {
+		s.Gauges[bench.GaugeRevocations] = map[int]float64{1: 5.1, 10: 4.9, 100: 2.5}[s.Concurrency]
+	}
+	f := fleetOf(t, r)
+	for i, slowed := range []bool{false, false, true} {
+		assert.Equal(t, slowed, f.Points[i].Slowed)
+		assert.Equal(t, slowed, f.Points[i].Behind)
+	}
+	assert.Contains(t, f.Notes()[0], "fleet with 100 mirrors: 2.5 tokens were revoked a second, and not 5, since Redis, or")
+	assert.InDelta(t, 0.0202, f.Share.At(1).Center, 1e-9, "by the two others")
+}
+
 func TestFleetOfForeignFigures(t *testing.T) {
 	t.Parallel()
 	r := madeUp(0, 1, 10, 100)

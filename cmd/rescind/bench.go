@@ -78,8 +78,7 @@ func benchTrouble(err error) error {
 	case errors.Is(err, scenario.ErrUnreachable):
 		return (&failure{code: exitCannotTell, err: err}).hint("is the server up, and does that URL answer requests with a bearer token?")
 	case errors.Is(err, bench.ErrShare):
-		return (&failure{code: exitCannotTell, err: err}).
-			hint("give it a lower --rate or a larger --max-share; without --rate a closed loop does what fits")
+		return (&failure{code: exitCannotTell, err: err}).hint("%s", shareHint(err))
 	case errors.Is(err, bench.ErrInterrupted), errors.Is(err, context.Canceled):
 		return interruptedEarly(err)
 	case errors.Is(err, denylist.ErrUnfit), errors.Is(err, denylist.ErrUnavailable), errors.As(err, new(net.Error)):
@@ -88,6 +87,15 @@ func benchTrouble(err error) error {
 		return wrong
 	}
 	return err
+}
+
+// shareHint is what to do about what does not fit.
+func shareHint(err error) string {
+	var over *bench.ShareError
+	if errors.As(err, &over) && over.Rate == 0 {
+		return "give it fewer mirrors (--concurrency) or a larger --max-share; what smaller numbers of mirrors cost was measured"
+	}
+	return "give it a lower --rate or a larger --max-share; without --rate a closed loop does what fits"
 }
 
 // interruptedEarly is of a run that was still being set up: with the keys that
