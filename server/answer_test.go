@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/rescindhq/rescind/denylist"
 )
 
 // One record a request, which says what happened and not to whom. That no log
@@ -63,6 +65,17 @@ func TestR19_OneLogRecordARequest(t *testing.T) {
 	last := s.logs.records(t)[10]
 	assert.Equal(t, "WARN", last["level"])
 	assert.NotEmpty(t, last["cause"], "why it could not tell")
+}
+
+// Most routes of an operator are about no token, and must not speak of one.
+func TestRefusalsOfADenylistThatCannotTell(t *testing.T) {
+	t.Parallel()
+	for _, err := range []error{denylist.ErrUnavailable, denylist.ErrUnknown} {
+		refusal := refusalOf(err)
+		assert.Equal(t, http.StatusServiceUnavailable, refusal.Status)
+		assert.Equal(t, codeCannotTell, refusal.Code)
+		assert.NotContains(t, refusal.Description, "token")
+	}
 }
 
 // A client that hangs up is no sign that the denylist is out of reach. It is

@@ -50,11 +50,9 @@ func refusalOf(err error) verifier.Refusal {
 	case errors.As(err, &request):
 		return verifier.Refusal{Status: request.status, Code: request.code, Description: request.description}
 	case errors.Is(err, denylist.ErrUnknown):
-		unknown := verifier.RefusalOf(err)
-		unknown.Description = "It is not known whether this was done. Repeating it is safe."
-		return unknown
+		return cannotTell("It is not known whether this was done. Repeating it is safe.")
 	case errors.Is(err, denylist.ErrUnavailable):
-		return verifier.RefusalOf(err)
+		return cannotTell("The denylist cannot be asked or changed now. Try again.")
 	}
 	for _, row := range ownRefusals {
 		if errors.Is(err, row.err) {
@@ -62,6 +60,14 @@ func refusalOf(err error) verifier.Refusal {
 		}
 	}
 	return rotation.RefusalOf(err)
+}
+
+// cannotTell is the verifier's 503 in other words: not all routes are about a
+// token.
+func cannotTell(description string) verifier.Refusal {
+	refusal := verifier.RefusalOf(denylist.ErrUnavailable)
+	refusal.Description = description
+	return refusal
 }
 
 // ownRefusals are the errors that neither sessions nor a verifier meet.

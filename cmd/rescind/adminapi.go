@@ -119,5 +119,6 @@ func refusalIn(status int, data []byte, unknown error) error {
 	case status == http.StatusBadRequest:
 		return fmt.Errorf("%w: %w", denylist.ErrInvalid, why)
 	}
-	return fmt.Errorf("%w: %w", unknown, why)
+	return (&failure{code: exitCannotTell, err: fmt.Errorf("%w: %w", unknown, why)}).
+		hint("the server's log says what is wrong with its Redis; --redis URL asks that Redis past the server")
 }

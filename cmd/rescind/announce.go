@@ -69,8 +69,8 @@ func (c *call) announce(h *house, addr, adminAddr string) {
   admin token  %s
 
 This is the embedded store: it, the keys, the user, the client and the admin
-token were made for this run, and all of it is forgotten when the run ends. To keep a
-denylist, name a Redis: rescind serve --redis URL --keys DIR --issuer URL
+token were made for this run, and all of it is forgotten when the run ends. To
+keep a denylist, name a Redis: rescind serve --redis URL --keys DIR --issuer URL
 
 `, h.demo.name, h.demo.password, h.demo.clientID, h.demo.clientKey, h.adminToken)
 	for _, line := range c.trials(h, url, c.url(adminAddr)) {

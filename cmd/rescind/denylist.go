@@ -122,7 +122,11 @@ func redisTrouble(err error) error {
 	if redis.IsOOMError(err) {
 		return (&failure{code: exitCannotTell, err: err}).hint("this Redis is full: raise its maxmemory; of bench, take fewer --entries and --tokens")
 	}
-	return (&failure{code: exitCannotTell, err: err}).hint("is Redis up, and may this user run INFO, TIME and scripts there?")
+	var answered redis.Error
+	if errors.As(err, &answered) {
+		return (&failure{code: exitCannotTell, err: err}).hint("this Redis refuses: it must take writes, and let this user run INFO, TIME and scripts")
+	}
+	return (&failure{code: exitCannotTell, err: err}).hint("is Redis up, and is that its address?")
 }
 
 // revoke writes an entry; with barrier it waits until every check of the
