@@ -58,7 +58,7 @@ func (t Token) String() string {
 }
 
 // validate refuses a token that no entry could deny.
-func (t Token) validate() error {
+func (t *Token) validate() error {
 	if t.Issuer == "" || t.ID == "" {
 		return fmt.Errorf("%w: a token without issuer or id", ErrInvalid)
 	}

@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"math/bits"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -129,8 +128,8 @@ func (c *cache) hit(s *sight) {
 }
 
 // put keeps a token that was verified and accepted.
-func (c *cache) put(hash uint64, raw string, s *sight) {
-	s.hash, s.raw = hash, strings.Clone(raw)
+func (c *cache) put(hash uint64, s *sight) {
+	s.hash = hash
 	if s.generation != nil {
 		s.verified.Store(s.generation)
 	}
@@ -147,7 +146,7 @@ func (c *cache) put(hash uint64, raw string, s *sight) {
 		slot = max(b.victim(c.ways, maxVisits+1, c.now), 0) // all are hit faster than they are passed over
 	}
 	if old := b.slots[slot].Load(); old != nil {
-		if old.hash == hash && old.raw == raw { // it was verified twice at once
+		if old.hash == hash && old.raw == s.raw { // it was verified twice at once
 			s.visits.Store(old.visits.Load())
 		} else {
 			c.gone(at, old)

@@ -131,7 +131,7 @@ func (s *sight) forget() bool {
 
 // over reports whether nobody accepts the token any more.
 func (s *sight) over(now time.Time) bool {
-	return now.After(s.claims.token.ExpiresAt.Add(denylist.MaxLeeway))
+	return now.Unix()-int64(denylist.MaxLeeway/time.Second) > s.valid.last
 }
 
 // ghosts are the last tokens of a bucket that had to go after they were seen

@@ -22,9 +22,9 @@ func (c *cache) see(raw string, expires time.Time) (hit bool) {
 		c.hit(s)
 		return true
 	}
-	s := &sight{text: len(raw)}
-	s.claims.token.ExpiresAt = expires
-	c.put(hash, raw, s)
+	s := &sight{raw: strings.Clone(raw), text: 2 * len(raw)}
+	s.valid.last = expires.Unix()
+	c.put(hash, s)
 	return false
 }
 
@@ -227,6 +227,6 @@ func TestSight_Lines(t *testing.T) {
 	const line = 64
 	s := new(sight)
 	at := func(field any) uintptr { return reflect.ValueOf(field).Pointer() }
-	assert.Zero(t, at(&s.token)%line, "token")
+	assert.Zero(t, at(&s.claims.token)%line, "token")
 	assert.Equal(t, at(&s.hash)/line, at(&s.valid.last)/line, "from hash to valid.last")
 }

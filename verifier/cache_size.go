@@ -67,7 +67,7 @@ func memory() int64 {
 // cost is how many bytes an entry keeps alive, about: strings of the claims
 // that are no part of their text, because they were escaped, count twice.
 func (s *sight) cost() int64 {
-	t := &s.claims.token
-	n := len(s.raw) + s.text + digestBytes + len(s.kid) + len(t.ID) + len(t.Session) + len(t.Subject) + len(s.claims.clientID)
+	t := s.claims.token.Token()
+	n := s.text + digestBytes + len(s.kid) + len(t.ID) + len(t.Session) + len(t.Subject) + len(s.claims.clientID)
 	return int64(n) + int64(reflect.TypeFor[sight]().Size())
 }

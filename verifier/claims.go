@@ -19,9 +19,9 @@ type Claims struct{ c *claims }
 // claims are the claims of one token. Its strings are parts of payload. Once
 // they are shown to anybody they are never written to: a cache shares them.
 type claims struct {
-	payload string // the decoded JSON
+	token denylist.Prepared // iss, jti, sid, sub, exp, login, rot
 
-	token    denylist.Token // iss, jti, sid, sub, exp, login, rot
+	payload  string // the decoded JSON
 	clientID string
 
 	audience, scope value // a string, or an array of strings
@@ -36,6 +36,8 @@ type claims struct {
 // nothing is what the zero Claims says. It is never written to.
 var nothing claims
 
+func (c *claims) expiresAt() time.Time { return c.token.Token().ExpiresAt }
+
 func (c Claims) said() *claims {
 	if c.c == nil {
 		return &nothing
@@ -44,17 +46,17 @@ func (c Claims) said() *claims {
 }
 
 // Issuer is iss.
-func (c Claims) Issuer() string { return c.said().token.Issuer }
+func (c Claims) Issuer() string { return c.Token().Issuer }
 
 // ID is jti, or the fingerprint of a token without one where the issuer's
 // policy allows that (R3).
-func (c Claims) ID() string { return c.said().token.ID }
+func (c Claims) ID() string { return c.Token().ID }
 
 // Subject is sub; empty where the token has none.
-func (c Claims) Subject() string { return c.said().token.Subject }
+func (c Claims) Subject() string { return c.Token().Subject }
 
 // Session is sid; empty where the token belongs to no session.
-func (c Claims) Session() string { return c.said().token.Session }
+func (c Claims) Session() string { return c.Token().Session }
 
 // ClientID is client_id (RFC 8693 section 4.3); empty where there is none.
 func (c Claims) ClientID() string { return c.said().clientID }
@@ -77,17 +79,17 @@ func (c Claims) IssuedAt() time.Time { return c.said().issuedAt }
 func (c Claims) NotBefore() time.Time { return c.said().notBefore }
 
 // ExpiresAt is exp.
-func (c Claims) ExpiresAt() time.Time { return c.said().token.ExpiresAt }
+func (c Claims) ExpiresAt() time.Time { return c.said().expiresAt() }
 
 // Login is when the session began: auth_ms where auth_time agrees with it,
 // otherwise the earlier of auth_time and iat, in whole seconds (R6).
-func (c Claims) Login() time.Time { return c.said().token.Login }
+func (c Claims) Login() time.Time { return c.Token().Login }
 
 // SessionExpiresAt is session_exp; zero where there is none.
 func (c Claims) SessionExpiresAt() time.Time { return c.said().sessionExpiresAt }
 
 // Rotation is rot: the number of exchanges since login.
-func (c Claims) Rotation() int64 { return c.said().token.Rotation }
+func (c Claims) Rotation() int64 { return c.Token().Rotation }
 
 // Renewable is renewable: the token may be exchanged itself.
 func (c Claims) Renewable() bool { return c.said().renewable }
@@ -100,7 +102,7 @@ func (c Claims) Type() string { return c.said().typ }
 func (c Claims) KeyID() string { return c.said().keyID }
 
 // Token is what the denylist needs to know.
-func (c Claims) Token() denylist.Token { return c.said().token }
+func (c Claims) Token() denylist.Token { return c.said().token.Token() }
 
 // Decode reads all claims into a struct or map, as JSON. Names are
 // case-sensitive; what into has no place for is left out.

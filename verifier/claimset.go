@@ -27,28 +27,29 @@ func (i *issuer) claimSet(c *claims, p *parts, key Key) error {
 		return err
 	}
 	t := typing{claims: &p.claims}
+	token := denylist.Token{Issuer: i.name}
 
-	c.token.Issuer = i.name
-	c.token.ExpiresAt = t.date(claimExp, "exp", required)
+	token.ExpiresAt = t.date(claimExp, "exp", required)
 	c.issuedAt = t.date(claimIat, "iat", required)
 	c.notBefore = t.date(claimNbf, "nbf", optional)
 	c.sessionExpiresAt = t.date(claimSessionExp, "session_exp", optional)
-	c.token.ID = t.id(claimJti, "jti", !i.fingerprint)
-	c.token.Subject = t.id(claimSub, "sub", optional)
-	c.token.Session = t.id(claimSid, "sid", optional)
+	token.ID = t.id(claimJti, "jti", !i.fingerprint)
+	token.Subject = t.id(claimSub, "sub", optional)
+	token.Session = t.id(claimSid, "sid", optional)
 	c.clientID = t.id(claimClientID, "client_id", optional)
-	c.token.Rotation = t.integer(claimRot, "rot")
+	token.Rotation = t.integer(claimRot, "rot")
 	c.renewable = t.boolean(claimRenewable, "renewable")
-	c.token.Login = t.login(c.issuedAt)
+	token.Login = t.login(c.issuedAt)
 	c.audience = t.audience()
 	c.scope = t.scope()
 
 	if t.err != nil {
 		return t.err
 	}
-	if c.token.ID == "" {
-		c.token.ID = fingerprint(p.payload)
+	if token.ID == "" {
+		token.ID = fingerprint(p.payload)
 	}
+	c.token.Set(token, i.sample)
 	return i.judge(c)
 }
 

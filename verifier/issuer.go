@@ -195,7 +195,7 @@ func (i *issuer) judge(c *claims) error {
 	if !slices.ContainsFunc(i.audiences, c.audience.holds) {
 		return ErrAudience
 	}
-	exp := c.token.ExpiresAt
+	exp := c.expiresAt()
 	if exp.Equal(beyond) || !exp.After(c.issuedAt) || exp.Sub(c.issuedAt) > i.maxLifetime {
 		return ErrLifetime
 	}

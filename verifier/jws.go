@@ -12,7 +12,7 @@ import "context"
 // the denylist. [Verifier.Verify] does.
 func VerifySignature(ctx context.Context, keys KeySet, raw string) ([]byte, error) {
 	var in room
-	if err := in.readSigned(raw); err != nil { // but not its claims: it need not have any
+	if err := in.readSigned(raw, false); err != nil { // but not its claims: it need not have any
 		return nil, err
 	}
 	anyType := issuer{keys: keys, types: []string{mediaType(in.typ)}}

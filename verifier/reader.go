@@ -28,6 +28,7 @@ type room struct {
 type parts struct {
 	header
 
+	raw     string            // the token, if it is to be kept
 	payload string            // the claims, decoded
 	size    int               // of the memory that strings are parts of
 	claims  [claimCount]value // in them
@@ -66,9 +67,10 @@ func (in *room) clear() {
 	clear(in.names[:])
 }
 
-// read takes a token apart. The parts are valid until the room is cleared.
-func (in *room) read(raw string) (*parts, error) {
-	if err := in.readSigned(raw); err != nil {
+// read takes a token apart. The parts are valid until the room is cleared. What
+// is to be kept has a copy of the token too.
+func (in *room) read(raw string, keep bool) (*parts, error) {
+	if err := in.readSigned(raw, keep); err != nil {
 		return nil, err
 	}
 	if err := scanObject(in.payload, claimNamed, in.claims[:], in.names[:], &in.order); err != nil {
@@ -79,7 +81,7 @@ func (in *room) read(raw string) (*parts, error) {
 
 // readSigned takes apart all but the claims: the compact form (RFC 7515
 // section 7.1) and the header.
-func (in *room) readSigned(raw string) error {
+func (in *room) readSigned(raw string, keep bool) error {
 	switch {
 	case raw == "":
 		return ErrMissing
@@ -104,13 +106,28 @@ func (in *room) readSigned(raw string) error {
 	in.signingInput = in.signed[:copy(in.signed[:], raw[:dot2])]
 	in.signature = all[len(both):]
 
-	text := string(both)
-	in.payload, in.size = text[len(head):], len(text)
+	text := in.copyOf(raw, both, keep)
+	in.payload = text[len(head):]
 	if in.known {
 		in.header = in.last
 		return nil
 	}
 	return in.readHeader(text[:len(head)])
+}
+
+// copyOf is a copy of text that outlives the room, in one piece of memory with
+// one of the token if that is to be kept.
+func (in *room) copyOf(raw string, text []byte, keep bool) string {
+	if !keep {
+		in.size = len(text)
+		return string(text)
+	}
+	var both strings.Builder
+	both.Grow(len(raw) + len(text))
+	both.WriteString(raw)
+	both.Write(text)
+	in.raw, in.size = both.String()[:len(raw)], both.Len()
+	return both.String()[len(raw):]
 }
 
 // readHeader reads the JOSE header. What it says is checked against the key

@@ -12,28 +12,26 @@ import (
 // it is not in here, and is never kept. The cache shares it: many read it at
 // once, so that only its atomics are written to then.
 //
-// It is one piece of memory. What every hit reads of it are two cache lines, with
-// the eight bytes that the allocator puts before it: the first of token, and
-// that from hash to the first half of valid.
+// It is one piece of memory, in nine cache lines with the eight bytes that the
+// allocator puts before it. What every hit reads of it are two: the first of the
+// claims, which is that of their token, and the last.
 type sight struct {
 	_ [16]byte
 
 	key        Key
 	kid        string      // as the token has it: it may be none
 	generation *Generation // of the issuer's keys, read before the key was
-	text       int         // bytes of memory that the claims keep alive
+	text       int         // bytes of memory that raw and the claims are parts of
 
-	token denylist.Prepared
-	size  int64 // bytes that it keeps alive
+	claims claims
+	size   int64 // bytes that it keeps alive
 
 	hash     uint64
-	raw      string                     // a copy of the token: a caller's may be a part of something large
+	raw      string                     // a copy of the token, if it is kept: a caller's may be a part of something large
 	verified atomic.Pointer[Generation] // the last in which the key was found unchanged
 	visits   atomic.Uint32              // hits, until they are enough to tell
 	issuer   *issuer
 	valid    span
-
-	claims claims
 }
 
 // holds reports whether the key that verified the token is still the one that
@@ -77,13 +75,13 @@ func (v *Verifier) judge(ctx context.Context, s *sight, keys *Generation) (told 
 	if v.glancer != nil {
 		// Before the clock: a process that is suspended between the two must
 		// find the mirror too old, and not the clock too early.
-		glance = v.glancer.GlancePrepared(&s.token)
+		glance = v.glancer.GlancePrepared(&s.claims.token)
 	}
 	now := v.opts.Now()
 	if keys != nil && keys.over(now) {
 		return false, nil
 	}
-	if err := s.valid.at(now); err != nil {
+	if err := v.inTime(s, now); err != nil {
 		return true, err
 	}
 	if v.glancer != nil {

@@ -146,18 +146,16 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (Claims, error) {
 	if err != nil {
 		return Claims{}, err // and is seen for the first time again
 	}
-	v.cache.put(hash, raw, s)
+	v.cache.put(hash, s)
 	return Claims{&s.claims}, nil
 }
 
 // first is the verdict on a token that was not seen before.
 func (v *Verifier) first(ctx context.Context, raw string) (*sight, error) {
-	s, err := v.prove(ctx, raw)
+	s, err := v.prove(ctx, raw, v.cache != nil)
 	if err != nil {
 		return nil, err
 	}
-	s.token.Set(s.claims.token, s.issuer.sample)
-	s.claims.token = s.token.Token()
 	if _, err := v.judge(ctx, s, nil); err != nil {
 		return nil, err
 	}
@@ -168,11 +166,11 @@ func (v *Verifier) first(ctx context.Context, raw string) (*sight, error) {
 // have been revoked. For exchanges, whose Spend asks the denylist itself, and
 // for revocations. It leaves the cache alone.
 func (v *Verifier) Authenticate(ctx context.Context, raw string) (Claims, error) {
-	s, err := v.prove(ctx, raw)
+	s, err := v.prove(ctx, raw, false)
 	if err != nil {
 		return Claims{}, err
 	}
-	if err := s.valid.at(v.opts.Now()); err != nil {
+	if err := v.inTime(s, v.opts.Now()); err != nil {
 		return Claims{}, err
 	}
 	return Claims{&s.claims}, nil
@@ -181,20 +179,21 @@ func (v *Verifier) Authenticate(ctx context.Context, raw string) (Claims, error)
 // Recognize is Authenticate of a token that may have expired: for revocations,
 // which only take away.
 func (v *Verifier) Recognize(ctx context.Context, raw string) (Claims, error) {
-	s, err := v.prove(ctx, raw)
+	s, err := v.prove(ctx, raw, false)
 	if err != nil {
 		return Claims{}, err
 	}
 	return Claims{&s.claims}, nil
 }
 
-// prove finds a token genuine, whenever it is valid.
-func (v *Verifier) prove(ctx context.Context, raw string) (*sight, error) {
+// prove finds a token genuine, whenever it is valid. What is to be kept has a
+// copy of it too.
+func (v *Verifier) prove(ctx context.Context, raw string, keep bool) (*sight, error) {
 	in := v.rooms.Get().(*room)
 	defer v.rooms.Put(in)
 	defer in.clear()
 
-	token, err := in.read(raw) // size, strict reading, header
+	token, err := in.read(raw, keep) // size, strict reading, header
 	if err != nil {
 		return nil, err
 	}
@@ -211,49 +210,56 @@ func (v *Verifier) prove(ctx context.Context, raw string) (*sight, error) {
 		return nil, err
 	}
 	in.remember(raw)
-	s := &sight{issuer: issuer, key: key, kid: token.kid, text: token.size, generation: keys}
+	s := &sight{issuer: issuer, key: key, kid: token.kid, raw: token.raw, text: token.size, generation: keys}
 	if err := issuer.claimSet(&s.claims, token, key); err != nil {
 		return nil, err
 	}
-	s.valid = v.opts.span(&s.claims)
+	s.valid = spanOf(v.opts.bounds(&s.claims))
 	return s, nil
 }
 
-// span is when a token is valid: exp, nbf and iat with the leeway of a verifier.
-type span struct {
-	first, last int64 // whole seconds of Unix time in which it is, but for the last
+// span is the whole seconds of Unix time in which a token is valid, but for the
+// last.
+type span struct{ first, last int64 }
 
-	from time.Time // to the nanosecond
-	end  time.Time // zero: it does not matter
-}
-
-func (o *Options) span(c *claims) span {
-	s := span{from: c.issuedAt.Add(-o.Leeway), end: c.token.ExpiresAt}
-	if c.notBefore.After(c.issuedAt) {
-		s.from = c.notBefore.Add(-o.Leeway)
-	}
-	if !o.ExactExpiry {
-		s.end = s.end.Add(o.Leeway)
-	}
-	s.last = s.end.Unix()
-	if o.InsecureIgnoreExpiry {
-		s.end, s.last = time.Time{}, math.MaxInt64
-	}
-	if s.first = s.from.Unix(); s.from.Nanosecond() > 0 {
+func spanOf(from, end time.Time) span {
+	s := span{first: from.Unix(), last: math.MaxInt64}
+	if from.Nanosecond() > 0 {
 		s.first++
+	}
+	if !end.IsZero() {
+		s.last = end.Unix()
 	}
 	return s
 }
 
-// at holds the span against the clock.
-func (s *span) at(now time.Time) error {
-	if second := now.Unix(); s.first <= second && second < s.last {
-		return nil // as nearly always
+// bounds are when a token is valid, to the nanosecond: exp, nbf and iat with the
+// leeway of a verifier. A zero end does not matter.
+func (o *Options) bounds(c *claims) (from, end time.Time) {
+	from = c.issuedAt
+	if c.notBefore.After(from) {
+		from = c.notBefore
 	}
 	switch {
-	case !now.Before(s.end) && !s.end.IsZero():
+	case o.InsecureIgnoreExpiry:
+	case o.ExactExpiry:
+		end = c.expiresAt()
+	default:
+		end = c.expiresAt().Add(o.Leeway)
+	}
+	return from.Add(-o.Leeway), end
+}
+
+// inTime holds a token against the clock.
+func (v *Verifier) inTime(s *sight, now time.Time) error {
+	if second := now.Unix(); s.valid.first <= second && second < s.valid.last {
+		return nil // as nearly always
+	}
+	from, end := v.opts.bounds(&s.claims)
+	switch {
+	case !now.Before(end) && !end.IsZero():
 		return ErrExpired
-	case now.Before(s.from):
+	case now.Before(from):
 		return ErrNotYetValid
 	}
 	return nil
@@ -262,7 +268,7 @@ func (s *span) at(now time.Time) error {
 // ask asks the denylist. Where that cannot tell, the token is refused, or by
 // InsecureFailOpen accepted; a denial that was read is one either way (R14).
 func (v *Verifier) ask(ctx context.Context, s *sight) error {
-	if err := v.list.Check(ctx, s.claims.token); err != nil {
+	if err := v.list.Check(ctx, s.claims.token.Token()); err != nil {
 		if !v.opts.InsecureFailOpen || isAnswer(err) {
 			return err
 		}
@@ -270,7 +276,7 @@ func (v *Verifier) ask(ctx context.Context, s *sight) error {
 	}
 	// Once more, now that the answer is there: a process that was suspended
 	// before it asked may have come after the entry was forgotten (R5).
-	return s.valid.at(v.opts.Now())
+	return v.inTime(s, v.opts.Now())
 }
 
 // isAnswer reports whether a denylist's error says more than that it cannot
