@@ -227,7 +227,8 @@ func foundAmong(t *testing.T, tokens int, at tune.Point, vars map[string]string)
 	}
 }
 
-// What is to be pasted is what rescind serve reads, without a password.
+// What is to be pasted is what rescind serve reads, without a password, and what
+// compiles.
 func TestTune_Config(t *testing.T) {
 	t.Parallel()
 	vars := map[string]string{"RESCIND_REDIS": "redis://me:hunter2@127.0.0.1:7/3?read_timeout=1s"}
@@ -264,7 +265,10 @@ func TestTune_Config(t *testing.T) {
 	assert.Equal(t, 64, c.mirrorWakes)
 	assert.Contains(t, bounded.config(), "# costs a guarantee: a revocation is denied at most max-staleness later")
 	assert.Contains(t, bounded.goOptions(), "denylist.MirrorOptions{Wakes: 64} // of the denylist.NewMirror that the verifier is to ask")
-	assert.NoError(t, compiles(t, append(strict.goOptions(), bounded.goOptions()...)))
+	compile := typeChecker(t)
+	assert.NoError(t, compile(append(strict.goOptions(), bounded.goOptions()...)...))
+	assert.Error(t, compile("denylist.RedisOptions{CheckFlight: 16}"), "which there is not")
+	assert.Error(t, compile("denylist.MirrorOptions{Wakes: 16 * time.Second}"), "which is no number")
 	assert.Contains(t, strict.nearer(), "--guarantee bounded")
 	bounded.flags.guarantee = guaranteeBounded
 	assert.NotContains(t, bounded.nearer(), "--guarantee", "which was given")

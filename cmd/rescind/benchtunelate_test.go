@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"fmt"
 	"go/ast"
 	"go/importer"
 	"go/parser"
@@ -106,42 +105,31 @@ func TestFolded(t *testing.T) {
 	assert.Equal(t, strings.Repeat("x", 99), folded(strings.Repeat("x", 99)), "a word is not broken")
 }
 
-// What does not compile is told apart: options that there are not, and values of
-// another type.
-func TestTune_GoThatDoesNotCompile(t *testing.T) {
-	t.Parallel()
-	assert.NoError(t, compiles(t, []string{"denylist.MirrorOptions{} // as it is"}))
-	assert.Error(t, compiles(t, []string{"denylist.RedisOptions{CheckFlight: 16}"}))
-	assert.Error(t, compiles(t, []string{"denylist.MirrorOptions{Wakes: 16 * time.Second}"}))
-}
-
-// compiles has Go's own type checker look at literals, by what the compiler has
-// left of the packages that they are of.
-func compiles(t *testing.T, literals []string) error {
+// typeChecker has Go's own type checker look at literals, by what the compiler
+// has left of the packages that they are of.
+func typeChecker(t *testing.T) func(literals ...string) error {
 	t.Helper()
-	source := "package main\nimport (\n" +
-		"\"time\"\n\"github.com/redis/go-redis/v9\"\n\"github.com/rescindhq/rescind/denylist\"\n\"github.com/rescindhq/rescind/verifier\"\n)\n" +
-		"var _ = []any{time.Second, redis.Nil, denylist.ErrRevoked, verifier.ErrMissing,\n"
-	for _, literal := range literals {
-		value, comment, _ := strings.Cut(literal, " //")
-		source += fmt.Sprintf("%s, //%s\n", value, comment)
+	packages := []string{"time", "github.com/redis/go-redis/v9", "github.com/rescindhq/rescind/denylist", "github.com/rescindhq/rescind/verifier"}
+	list := exec.CommandContext(t.Context(), "go", append([]string{"list", "-export", "-f", "{{.ImportPath}} {{.Export}}"}, packages...)...)
+	out, err := list.Output()
+	require.NoError(t, err)
+	exports := map[string]string{}
+	for line := range strings.Lines(string(out)) {
+		path, file, _ := strings.Cut(strings.TrimSpace(line), " ")
+		exports[path] = file
 	}
 	files := token.NewFileSet()
-	file, err := parser.ParseFile(files, "pasted.go", source+"}\n", 0)
-	require.NoError(t, err)
-	config := types.Config{Importer: importer.ForCompiler(files, "gc", exported(t))}
-	_, err = config.Check("pasted", files, []*ast.File{file}, nil)
-	return err
-}
-
-// exported finds what the compiler has left of a package.
-func exported(t *testing.T) importer.Lookup {
-	t.Helper()
-	return func(path string) (io.ReadCloser, error) {
-		out, err := exec.CommandContext(t.Context(), "go", "list", "-export", "-f", "{{.Export}}", path).Output()
-		if err != nil {
-			return nil, err
+	config := types.Config{Importer: importer.ForCompiler(files, "gc", func(path string) (io.ReadCloser, error) { return os.Open(exports[path]) })}
+	return func(literals ...string) error {
+		source := "package pasted\nimport (\n\"" + strings.Join(packages, "\"\n\"") + "\"\n)\n" +
+			"var _ = []any{time.Second, redis.Nil, denylist.ErrRevoked, verifier.ErrMissing,\n"
+		for _, literal := range literals {
+			value, comment, _ := strings.Cut(literal, " //")
+			source += value + ", //" + comment + "\n"
 		}
-		return os.Open(strings.TrimSpace(string(out)))
+		file, err := parser.ParseFile(files, "pasted.go", source+"}\n", 0)
+		require.NoError(t, err)
+		_, err = config.Check("pasted", files, []*ast.File{file}, nil)
+		return err
 	}
 }
