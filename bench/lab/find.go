@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 )
 
@@ -51,14 +53,21 @@ func Poll(ctx context.Context, try func() error) error {
 	}
 }
 
-// FreePort returns a port of 127.0.0.1 that nothing listened on a moment ago.
+// FreePort returns a port of 127.0.0.1 that nothing listened on a moment ago. It
+// is none of those that systems give to clients: one of them could have it by the
+// time that a server listens, or listens again.
 func FreePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+	for range 100 {
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(10_000+rand.IntN(20_000))))
+		if err == nil {
+			defer func() { _ = l.Close() }()
+			return l.Addr().(*net.TCPAddr).Port, nil
+		}
+		if !errors.Is(err, syscall.EADDRINUSE) && !errors.Is(err, syscall.EACCES) {
+			return 0, err
+		}
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	return 0, errors.New("lab: no port of 127.0.0.1 is free")
 }
 
 // freeAddr is FreePort as an address.

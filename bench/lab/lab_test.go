@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -56,6 +57,22 @@ func TestHungAndBack(t *testing.T) {
 	require.NoError(t, err)
 	assert.True(t, until.After(from))
 	assert.Equal(t, "v", client.Get(t.Context(), "k").Val())
+}
+
+// However long the name of the directory for temporary files is, and whatever is
+// in it, servers start.
+func TestStartsAnywhere(t *testing.T) {
+	for _, name := range []string{"two words", strings.Repeat("long", 20)} {
+		dir := filepath.Join(t.TempDir(), name)
+		require.NoError(t, os.Mkdir(dir, 0o700))
+		t.Setenv("TMPDIR", dir)
+		s, err := lab.Start(t.Context(), executable(t), lab.Socket)
+		require.NoError(t, err, name)
+		assert.NoError(t, s.Close())
+		l, err := lab.Open(t.Context(), executable(t), true)
+		require.NoError(t, err, name)
+		assert.NoError(t, l.Close())
+	}
 }
 
 // What is killed comes back with what it had acknowledged.

@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -75,7 +76,7 @@ func Watch(ctx context.Context, executable, name string, of *Server, down time.D
 		conf := filepath.Join(s.dir, "sentinel.conf")
 		s.command = []string{executable, conf, "--sentinel"}
 		return os.WriteFile(conf, []byte(strings.Join([]string{
-			"port " + own, "bind 127.0.0.1", "dir " + s.dir, "logfile " + s.logfile(),
+			"port " + own, "bind 127.0.0.1", "dir " + strconv.Quote(s.dir), "logfile " + strconv.Quote(s.logfile()),
 			fmt.Sprintf("sentinel monitor %s %s %s 1", name, host, port),
 			fmt.Sprintf("sentinel down-after-milliseconds %s %d", name, down.Milliseconds()),
 			fmt.Sprintf("sentinel failover-timeout %s 2000", name), "",
@@ -98,8 +99,7 @@ func launch(ctx context.Context, prepare func(*Server) error) (s *Server, err er
 }
 
 func launchOnce(ctx context.Context, prepare func(*Server) error) (*Server, error) {
-	// A short name: a socket's path may have 104 bytes at most.
-	dir, err := os.MkdirTemp("", "rescind-lab")
+	dir, err := os.MkdirTemp(room(), "rescind-lab")
 	if err != nil {
 		return nil, fmt.Errorf("lab: %w", err)
 	}
@@ -111,6 +111,16 @@ func launchOnce(ctx context.Context, prepare func(*Server) error) (*Server, erro
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+// room is where directories of servers are: that for temporary files, unless its
+// name is so long that a socket there would have none. A socket's path may have
+// 104 bytes at most, of which the server's directory takes 30 and others need a few.
+func room() string {
+	if dir := os.TempDir(); len(dir) <= 64 {
+		return dir
+	}
+	return "/tmp"
 }
 
 // choose chooses where to listen.

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -120,10 +119,10 @@ func TestDelayReplies_ServerDies(t *testing.T) {
 // delayedPair is a delayed connection and its other end.
 func delayedPair(t *testing.T, d time.Duration) (*delayedConn, net.Conn) {
 	t.Helper()
-	l, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer l.Close()
-	near, err := net.Dial("unix", l.Addr().String())
+	near, err := net.Dial("tcp", l.Addr().String())
 	require.NoError(t, err)
 	far, err := l.Accept()
 	require.NoError(t, err)
