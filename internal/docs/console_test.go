@@ -3,15 +3,14 @@ package docs_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -20,6 +19,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/rescindhq/rescind/bench/lab"
 	"github.com/rescindhq/rescind/internal/redistest"
 )
 
@@ -184,19 +184,11 @@ func newSession(t *testing.T, bin string) *session {
 	return s
 }
 
-// freeAddr is an address that nobody listens on, and none of those that systems
-// give to clients: between now and the server's start a client may have got it.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	for {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10_000+rand.IntN(20_000)))
-		if errors.Is(err, syscall.EADDRINUSE) {
-			continue
-		}
-		require.NoError(t, err)
-		defer l.Close()
-		return l.Addr().String()
-	}
+	port, err := lab.FreePort()
+	require.NoError(t, err)
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 }
 
 // prelude makes the shell one in which a server runs in the background, as in

@@ -16,6 +16,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -24,6 +25,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/rescindhq/rescind/bench/lab"
 	"github.com/rescindhq/rescind/internal/redistest"
 )
 
@@ -33,7 +35,12 @@ const (
 	password = "correct horse battery staple 7"
 	// patience is the --check-timeout of storms: what is proven there is what
 	// is answered, on a machine that may be busy, not how fast.
-	patience   = "10s"
+	patience = "30s"
+	// longWindow is a replay window that no storm here outlasts.
+	longWindow = "5m"
+	// resumes is far longer than it takes until a server is there, or all is well
+	// again, on a machine that has other work to do.
+	resumes    = 2 * time.Minute
 	adminToken = "an-admin-token-that-only-this-test-knows-0123456789"
 )
 
@@ -106,8 +113,10 @@ func foundFleet(t *testing.T, redis *redistest.Server) *fleet {
 		redis: redis,
 		dir:   t.TempDir(),
 		http: &http.Client{
-			Timeout:   30 * time.Second,
-			Transport: &http.Transport{MaxIdleConnsPerHost: 256, MaxConnsPerHost: 256},
+			Timeout: 2 * time.Minute,
+			// A server closes a connection on which nothing was asked for five
+			// seconds: one that was opened for nothing must not be taken then.
+			Transport: &http.Transport{MaxIdleConnsPerHost: 256, MaxConnsPerHost: 256, IdleConnTimeout: time.Second},
 		},
 	}
 	t.Cleanup(f.http.CloseIdleConnections)
@@ -152,7 +161,7 @@ func (f *fleet) start(t *testing.T, settings ...string) *node {
 		_ = n.cmd.Process.Signal(syscall.SIGTERM)
 		select {
 		case <-n.exited:
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			_ = n.cmd.Process.Kill()
 			<-n.exited
 		}
@@ -170,7 +179,7 @@ func (f *fleet) ready(t *testing.T, n *node) {
 	require.Eventually(t, func() bool {
 		status, _ := f.get(n.url+"/readyz", "")
 		return status == http.StatusOK
-	}, 30*time.Second, 20*time.Millisecond, "readyz of %s never answered 200", n.url)
+	}, resumes, 20*time.Millisecond, "readyz of %s never answered 200", n.url)
 }
 
 // pair is the answer to a login or an exchange.
@@ -285,10 +294,9 @@ func environment() []string {
 
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := lab.FreePort()
 	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 }
 
 // logBuffer is a buffer that a process may write to while a test reads it.

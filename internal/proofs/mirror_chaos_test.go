@@ -270,7 +270,7 @@ func (s *chaos) settle(t *testing.T, tokens []*victim) {
 			require.Eventually(t, func() bool {
 				got = s.check(n, v)
 				return got == want
-			}, 15*time.Second, 10*time.Millisecond, "token %d at %s", i, n.url)
+			}, resumes, 10*time.Millisecond, "token %d at %s", i, n.url)
 		}
 	}
 }

@@ -35,6 +35,7 @@ func (f *fleet) accepted(t *testing.T, token, what string) {
 }
 
 func TestR11_ReplayAfterWindowKillsTheSession(t *testing.T) {
+	t.Parallel()
 	const window = 300 * time.Millisecond
 	f := newFleet(t, 3, "--replay-window", window.String(), "--verify-overlap", "0", "--check-timeout", patience)
 	first := f.login(t, f.nodes[0])
@@ -57,6 +58,7 @@ func TestR11_ReplayAfterWindowKillsTheSession(t *testing.T) {
 }
 
 func TestLogoutReachesEveryServer(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t, 3, "--check-timeout", patience)
 	one, two, three := f.login(t, f.nodes[0]), f.login(t, f.nodes[1]), f.login(t, f.nodes[2])
 
@@ -76,10 +78,11 @@ func TestLogoutReachesEveryServer(t *testing.T) {
 	f.accepted(t, f.login(t, f.nodes[1]).Access, "a login after the global switch")
 }
 
-func TestSessionThatRefreshesAThousandTimesLeavesOneChain(t *testing.T) {
+func TestSessionThatRefreshesLeavesOneChain(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t, 1, "--rotate-every", "0", "--check-timeout", patience)
 	p := f.login(t, f.nodes[0])
-	for i := range 1000 {
+	for i := range 200 {
 		status, next, err := f.rotate(f.nodes[0], p.Refresh)
 		require.NoError(t, err)
 		require.Equal(t, http.StatusOK, status, "exchange %d: %s", i, next.Error)
@@ -91,6 +94,7 @@ func TestSessionThatRefreshesAThousandTimesLeavesOneChain(t *testing.T) {
 }
 
 func TestR13_RotationsAreLimited(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t, 1, "--rotate-every", "1h", "--check-timeout", patience)
 	p := f.login(t, f.nodes[0])
 	for i := range 20 {
@@ -109,6 +113,7 @@ func TestR13_RotationsAreLimited(t *testing.T) {
 // R19: whatever happened, neither Redis nor a log holds a token, key or
 // password.
 func TestR19_NoSecretInRedisOrLogs(t *testing.T) {
+	t.Parallel()
 	const key = "an-idempotency-key-of-a-client-4711"
 	f := newFleet(t, 2, "--replay-window", "0", "--check-timeout", patience)
 	n := f.nodes[0]

@@ -33,7 +33,8 @@ func stormOf(f *fleet, token string, n int) []outcome {
 }
 
 func TestR8_StormWithWindowHasOneSuccessor(t *testing.T) {
-	f := newFleet(t, 3, "--replay-window", "10s", "--check-timeout", patience)
+	t.Parallel()
+	f := newFleet(t, 3, "--replay-window", longWindow, "--check-timeout", patience)
 	first := f.login(t, f.nodes[0])
 	successors, accesses := map[any]int{}, map[any]int{}
 	for _, o := range stormOf(f, first.Refresh, storm) {
@@ -47,6 +48,7 @@ func TestR8_StormWithWindowHasOneSuccessor(t *testing.T) {
 }
 
 func TestR8_StormWithoutWindowHasOneWinner(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t, 3, "--replay-window", "0", "--check-timeout", patience)
 	first := f.login(t, f.nodes[0])
 	count := map[string]int{}
@@ -65,8 +67,10 @@ func TestR8_StormWithoutWindowHasOneWinner(t *testing.T) {
 // At the last instants of a token, on either side, there are never two
 // successors: neither the server nor Redis gives a leeway (R7).
 func TestR7_ExpiryEdgeHasOneSuccessor(t *testing.T) {
+	t.Parallel()
 	for _, window := range []string{"10s", "0"} {
 		t.Run("window="+window, func(t *testing.T) {
+			t.Parallel()
 			f := newFleet(t, 3, "--replay-window", window, "--check-timeout", patience,
 				"--access-ttl", "1s", "--refresh-ttl", "2s")
 			for range 3 {
@@ -98,8 +102,9 @@ func TestR7_ExpiryEdgeHasOneSuccessor(t *testing.T) {
 // A server dies in the storm: whoever lost its answer asks another server, and
 // gets the successor that stands.
 func TestR8_KilledServerLeavesOneSuccessor(t *testing.T) {
+	t.Parallel()
 	const clients = 120
-	f := newFleet(t, 3, "--replay-window", "10s", "--check-timeout", patience)
+	f := newFleet(t, 3, "--replay-window", longWindow, "--check-timeout", patience)
 	for victim := range f.nodes {
 		first := f.login(t, f.nodes[(victim+1)%3])
 		var mu sync.Mutex
@@ -130,7 +135,7 @@ func TestR8_KilledServerLeavesOneSuccessor(t *testing.T) {
 		})
 		<-f.nodes[victim].exited
 		assert.Len(t, successors, 1, "successors after server %d was killed", victim)
-		f.nodes[victim] = f.start(t, "--replay-window", "10s", "--check-timeout", patience)
+		f.nodes[victim] = f.start(t, "--replay-window", longWindow, "--check-timeout", patience)
 		f.ready(t, f.nodes[victim])
 	}
 }
