@@ -146,12 +146,8 @@ func (c *call) printKeys(infos ...rotation.KeyInfo) error {
 }
 
 func parseAlgorithm(name string) (verifier.Algorithm, error) {
-	algorithms := []verifier.Algorithm{
-		verifier.HS256, verifier.HS384, verifier.HS512, verifier.RS256, verifier.RS384, verifier.RS512,
-		verifier.PS256, verifier.PS384, verifier.PS512, verifier.ES256, verifier.ES384, verifier.ES512, verifier.EdDSA,
-	}
-	names := make([]string, 0, len(algorithms))
-	for _, alg := range algorithms {
+	var names []string
+	for _, alg := range verifier.Algorithms() {
 		if string(alg) == name {
 			return alg, nil
 		}
