@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"time"
@@ -89,28 +90,23 @@ func (s *Server) rotate(a *answer, r *http.Request) error {
 // logout ends the session of the caller's token, which may have expired or
 // been spent: it only takes away.
 func (s *Server) logout(a *answer, r *http.Request) error {
-	raw, err := verifier.BearerToken(r)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := untilDone(r)
-	defer cancel()
-	if err := s.sessions.Logout(ctx, raw); err != nil {
-		return err
-	}
-	a.noContent()
-	return nil
+	return end(a, r, s.sessions.Logout)
 }
 
 // logoutAll ends every session of the subject of the caller's token.
 func (s *Server) logoutAll(a *answer, r *http.Request) error {
+	return end(a, r, s.sessions.LogoutAll)
+}
+
+// end ends what the caller's token stands for.
+func end(a *answer, r *http.Request, logout func(ctx context.Context, raw string) error) error {
 	raw, err := verifier.BearerToken(r)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := untilDone(r)
 	defer cancel()
-	if err := s.sessions.LogoutAll(ctx, raw); err != nil {
+	if err := logout(ctx, raw); err != nil {
 		return err
 	}
 	a.noContent()
