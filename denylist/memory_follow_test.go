@@ -19,7 +19,7 @@ var errEnough = errors.New("enough")
 // follow returns the first n changes after a position.
 func follow(t *testing.T, f denylist.Follower, after string, n int) (changes []denylist.Change) {
 	t.Helper()
-	err := f.Follow(within(t, 20*time.Second), after, func(c denylist.Change) error {
+	err := f.Follow(within(t, time.Minute), after, func(c denylist.Change) error {
 		if changes = append(changes, c); len(changes) == n {
 			return errEnough
 		}

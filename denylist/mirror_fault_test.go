@@ -115,7 +115,7 @@ func TestR15_MirrorInTrouble(t *testing.T) {
 			var seen states
 			m := running(t, store, denylist.MirrorOptions{OnState: seen.add})
 			dead, live := ofSession("dead"), ofSession("live")
-			require.NoError(t, redistest.Poll(within(t, 20*time.Second), func() error {
+			require.NoError(t, redistest.Poll(within(t, time.Minute), func() error {
 				_, err := m.Revoke(t.Context(), denylist.SessionEntry(issuer, "dead", dead.ExpiresAt))
 				return err
 			}))
@@ -126,7 +126,7 @@ func TestR15_MirrorInTrouble(t *testing.T) {
 			assert.False(t, known, "a stale mirror says nothing")
 			assert.ErrorIs(t, m.Check(t.Context(), live), denylist.ErrUnavailable)
 			assert.Error(t, m.Check(t.Context(), dead))
-			require.NoError(t, redistest.Poll(within(t, 20*time.Second), func() error {
+			require.NoError(t, redistest.Poll(within(t, time.Minute), func() error {
 				if seen.seen(denylist.MirrorStale) == 0 {
 					return errors.New("nobody was told")
 				}
@@ -190,7 +190,7 @@ func TestR15_MirrorGaps(t *testing.T) {
 				revokeSession(t, behind, "after")
 			}
 			p.Allow()
-			require.NoError(t, redistest.Poll(within(t, 20*time.Second), func() error {
+			require.NoError(t, redistest.Poll(within(t, time.Minute), func() error {
 				if m.Stats().Loads < 2 {
 					return errors.New("it was not read again")
 				}
@@ -217,7 +217,7 @@ func TestR15_MirrorGaps(t *testing.T) {
 func untilEntries(t *testing.T, m *denylist.Mirror, n int64) {
 	t.Helper()
 	now := time.Now()
-	require.NoError(t, redistest.Poll(within(t, 20*time.Second), func() error {
+	require.NoError(t, redistest.Poll(within(t, time.Minute), func() error {
 		if s := m.Stats(); s.Entries != n || !s.FreshAt.After(now) {
 			return fmt.Errorf("%d entries at %v", s.Entries, s.FreshAt)
 		}
@@ -228,7 +228,7 @@ func untilEntries(t *testing.T, m *denylist.Mirror, n int64) {
 // untilKnown waits until the mirror itself denies a token.
 func untilKnown(t *testing.T, m *denylist.Mirror, token denylist.Token) {
 	t.Helper()
-	require.NoError(t, redistest.Poll(within(t, 20*time.Second), func() error {
+	require.NoError(t, redistest.Poll(within(t, time.Minute), func() error {
 		if err, known := answers(m, token); !known || err == nil {
 			return fmt.Errorf("not denied: %v, known %v", err, known)
 		}
@@ -271,7 +271,7 @@ func TestR18_MirrorDeniesBeforeItNotices(t *testing.T) {
 		})
 	}
 	s.Restart()
-	require.NoError(t, redistest.Poll(within(t, 20*time.Second), func() error {
+	require.NoError(t, redistest.Poll(within(t, time.Minute), func() error {
 		if m.Stats().Forgotten == 0 || m.State() != denylist.MirrorFresh {
 			return errors.New("not noticed")
 		}

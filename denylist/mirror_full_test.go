@@ -31,7 +31,7 @@ func TestMirror_FullOfFormer(t *testing.T) {
 	m.addFormer(former, time.Now())
 	full, err := m.load(t.Context())
 	require.ErrorIs(t, err, errFull)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	m.keep(full, err)
 	m.full(ctx, full, err)

@@ -43,7 +43,7 @@ func start(t testing.TB, m *denylist.Mirror) {
 
 func untilState(t testing.TB, m *denylist.Mirror, states ...denylist.MirrorState) {
 	t.Helper()
-	require.NoError(t, redistest.Poll(within(t, 20*time.Second), func() error {
+	require.NoError(t, redistest.Poll(within(t, time.Minute), func() error {
 		state := m.State()
 		for _, want := range states {
 			if state == want {
@@ -213,7 +213,7 @@ func TestMirror_Tells(t *testing.T) {
 	m := running(t, store, denylist.MirrorOptions{
 		Shadow: 1, OnState: seen.add, OnProgress: func(p denylist.MirrorProgress) { last = p },
 	})
-	require.NoError(t, redistest.Poll(within(t, 20*time.Second), func() error {
+	require.NoError(t, redistest.Poll(within(t, time.Minute), func() error {
 		_ = m.Check(t.Context(), ofSession("a"))
 		_ = m.Check(t.Context(), ofSession("b"))
 		if m.Stats().ShadowChecks < 10 || seen.seen(denylist.MirrorFresh) == 0 {

@@ -52,7 +52,7 @@ func TestRedis_FollowGap(t *testing.T) {
 				assert.Equal(t, "b", follow(t, store, at, c.told)[1].Entry.ID)
 				return
 			}
-			err = store.Follow(within(t, 20*time.Second), at, func(denylist.Change) error { return nil })
+			err = store.Follow(within(t, time.Minute), at, func(denylist.Change) error { return nil })
 			assert.ErrorIs(t, err, denylist.ErrGap)
 			assert.NotErrorIs(t, err, denylist.ErrUnavailable)
 		})
@@ -87,7 +87,7 @@ func TestR18_FollowNoticesARestart(t *testing.T) {
 	at, err := store.Position(t.Context())
 	require.NoError(t, err)
 	ended := make(chan error, 1)
-	ctx := within(t, 20*time.Second)
+	ctx := within(t, time.Minute)
 	go func() {
 		ended <- store.Follow(ctx, at, func(denylist.Change) error { return nil })
 	}()
@@ -143,7 +143,7 @@ func TestRedis_FollowManyAtOnce(t *testing.T) {
 	for range 4 {
 		go func() {
 			told := 0
-			ended <- store.Follow(within(t, 20*time.Second), at, func(c denylist.Change) error {
+			ended <- store.Follow(within(t, time.Minute), at, func(c denylist.Change) error {
 				if c.Entry.ID != fmt.Sprint(told) {
 					return fmt.Errorf("change %d is about %s", told, c.Entry.ID)
 				}
@@ -172,7 +172,11 @@ func TestRedis_FollowManyAtOnce(t *testing.T) {
 func TestRedis_FollowHonoursDeadlines(t *testing.T) {
 	t.Parallel()
 	s := redistest.Start(t)
-	store, err := denylist.NewRedis(s.Client(), denylist.RedisOptions{Prefix: s.Prefix(), WriteTimeout: 300 * time.Millisecond})
+	o := s.Options()
+	o.ReadTimeout = time.Hour
+	client := redis.NewClient(o)
+	t.Cleanup(func() { _ = client.Close() })
+	store, err := denylist.NewRedis(client, denylist.RedisOptions{Prefix: s.Prefix(), WriteTimeout: time.Second})
 	require.NoError(t, err)
 	revokeSession(t, store, "a")
 	at, err := store.Position(t.Context())
@@ -186,5 +190,5 @@ func TestRedis_FollowHonoursDeadlines(t *testing.T) {
 	assert.ErrorIs(t, err, context.DeadlineExceeded)
 	err = store.Follow(t.Context(), at, nil)
 	assert.ErrorIs(t, err, denylist.ErrUnavailable)
-	assert.Less(t, time.Since(start), 5*time.Second)
+	assert.Less(t, time.Since(start), time.Minute)
 }
