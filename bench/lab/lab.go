@@ -42,8 +42,10 @@ type Lab struct {
 }
 
 // Open starts servers from an executable, as Find returns it. Whatever an error
-// leaves running is ended.
+// leaves running is ended. First it removes the directories of this user's servers
+// whose process was killed, if that is sure.
 func Open(ctx context.Context, executable string, watched bool) (*Lab, error) {
+	sweep(room())
 	l := &Lab{}
 	var err error
 	if l.primary, err = Start(ctx, executable, Port, persistence()...); err != nil || !watched {

@@ -104,7 +104,7 @@ func TestFailedOver(t *testing.T) {
 	require.NoError(t, err)
 	assert.True(t, until.After(from))
 	require.NoError(t, l.Rejoin(t.Context()))
-	soon, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	soon, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	require.NoError(t, lab.Poll(soon, func() error { return client.Set(soon, "k", "w", 0).Err() }))
 

@@ -24,6 +24,9 @@ import (
 // longer than it ever takes, for machines under load.
 const startTimeout = 20 * time.Second
 
+// saidDelay is how long what a process has started may keep its output open.
+const saidDelay = time.Second
+
 // Where says on what a server listens.
 type Where string
 
@@ -40,7 +43,9 @@ type Server struct {
 	network string
 	addr    string
 	command []string // that starts it
+	lock    *os.File // of dir; nil: there are none here
 	process *exec.Cmd
+	said    *lastSaid     // by the process, beside its log
 	ended   chan struct{} // closed when the process has
 }
 
@@ -99,11 +104,11 @@ func launch(ctx context.Context, prepare func(*Server) error) (s *Server, err er
 }
 
 func launchOnce(ctx context.Context, prepare func(*Server) error) (*Server, error) {
-	dir, err := os.MkdirTemp(room(), "rescind-lab")
+	dir, lock, err := claimedDir(room())
 	if err != nil {
-		return nil, fmt.Errorf("lab: %w", err)
+		return nil, err
 	}
-	s := &Server{dir: dir}
+	s := &Server{dir: dir, lock: lock}
 	if err := prepare(s); err != nil {
 		return nil, errors.Join(fmt.Errorf("lab: %w", err), s.Close())
 	}
@@ -160,6 +165,12 @@ func (s *Server) run(ctx context.Context, more ...string) error {
 	s.process = exec.Command(s.command[0], args...) // #nosec G204 -- the caller's own program
 	s.process.Dir = s.dir
 	s.process.SysProcAttr = owned()
+	if s.lock != nil {
+		s.process.ExtraFiles = []*os.File{s.lock} // where it outlives this process, it needs its directory
+	}
+	s.said = &lastSaid{}
+	s.process.Stdout, s.process.Stderr = s.said, s.said
+	s.process.WaitDelay = saidDelay
 	s.ended = make(chan struct{})
 	if err := s.process.Start(); err != nil {
 		close(s.ended)
@@ -170,11 +181,18 @@ func (s *Server) run(ctx context.Context, more ...string) error {
 		close(ended)
 	}(s.process, s.ended)
 	if err := s.ready(ctx); err != nil {
-		log, _ := os.ReadFile(s.logfile())
 		s.Kill()
-		return fmt.Errorf("lab: %s does not answer: %w\n%s", s.command[0], err, log)
+		return fmt.Errorf("lab: %s does not answer: %w%s", s.command[0], err, s.lastWords())
 	}
 	return nil
+}
+
+// lastWords is what a server said last that does not answer.
+func (s *Server) lastWords() string {
+	if words := told(endOf(s.logfile()), s.said.String()); words != "" {
+		return "; it said: " + words
+	}
+	return ""
 }
 
 func (s *Server) logfile() string { return filepath.Join(s.dir, "log") }
@@ -243,7 +261,11 @@ func (s *Server) Restart(ctx context.Context, more ...string) error {
 // Close kills the server and removes its directory.
 func (s *Server) Close() error {
 	s.Kill()
-	if err := os.RemoveAll(s.dir); err != nil {
+	err := os.RemoveAll(s.dir)
+	if s.lock != nil {
+		_ = s.lock.Close() // closed twice is closed
+	}
+	if err != nil {
 		return fmt.Errorf("lab: %w", err)
 	}
 	return nil
