@@ -26,9 +26,10 @@ func FilledMirror(tb testing.TB, entries int) *Mirror {
 	return m
 }
 
-// Crowd has no check be alone: all of them share what they ask Redis.
+// Crowd has no check be one of a few: all of them have what they are told
+// confirmed.
 func (m *Mirror) Crowd() {
-	for range straight {
+	for range manyChecks {
 		m.authority.enter()
 	}
 }

@@ -17,6 +17,9 @@ const (
 	mostBehind = 64
 	// behind is how many make a confirmation want Run to read them.
 	behind = 16
+	// manyChecks is how many checks at once are worth a confirmation: for fewer,
+	// their keys cost no more than reading the log does where much is written.
+	manyChecks = 8
 )
 
 // errFarBehind: the mirror lacks more changes than mostBehind.
@@ -60,7 +63,7 @@ func (m *Mirror) checkConfirmed(ctx context.Context, t Token) error {
 	}
 	sent := m.authority.now()
 	end := m.checks.end(sent)
-	if m.authority.flying.Load() < straight { // its own keys cost it no more
+	if m.authority.flying.Load() < manyChecks {
 		return m.checkByKeys(ctx, t, m.glance(&t), sent, end)
 	}
 	if !m.pending.empty() {

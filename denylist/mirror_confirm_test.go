@@ -112,7 +112,7 @@ func TestConfirmed_OneCommand(t *testing.T) {
 func TestConfirmed_Few(t *testing.T) {
 	t.Parallel()
 	m, elsewhere, w := confirming(t, redistest.Shared(t), RedisOptions{}, MirrorOptions{})
-	for range straight {
+	for range manyChecks {
 		m.authority.leave()
 	}
 	w.close(nil)
