@@ -11,8 +11,8 @@ import (
 
 // CacheStats counts what a verifier's cache of verified tokens did.
 type CacheStats struct {
-	Hits      uint64 // tokens found; whether they were accepted is another matter
-	Misses    uint64 // tokens not found, those that are no tokens included
+	Hits      uint64 // tokens that were not verified again; whether they were accepted is another matter
+	Misses    uint64 // tokens that were, or were none
 	Evictions uint64 // tokens that made room for others
 	Voided    uint64 // tokens whose key was no longer the issuer's
 	Entries   int64
@@ -106,21 +106,23 @@ func (c *cache) home(hash uint64) uint64 {
 // stripe guards and counts for a bucket.
 func (c *cache) stripe(at uint64) *stripe { return &c.stripes[at%cacheStripes] }
 
-// find returns the token with these very bytes, or nil.
-func (c *cache) find(hash uint64, raw string) *sight {
-	at := c.home(hash)
-	b := &c.buckets[at]
+// find returns the token with that hash, or nil. Whether it has the same bytes
+// is for judge to see.
+func (c *cache) find(hash uint64) *sight {
+	b := &c.buckets[c.home(hash)]
 	for match := b.match(hash); match != 0; match &= match - 1 {
 		s := b.slots[slotOf(match)].Load()
-		if s != nil && s.hash == hash && s.raw == raw {
+		if s != nil && s.hash == hash {
 			return s
 		}
 	}
-	c.stripe(at).misses.Add(1)
 	return nil
 }
 
-// hit counts what find has found. It is for afterwards: an atomic addition makes
+// miss counts a token that has to be verified.
+func (c *cache) miss(hash uint64) { c.stripe(c.home(hash)).misses.Add(1) }
+
+// hit counts one that has not. It is for afterwards: an atomic addition makes
 // everything behind it wait, and the verdict is waiting for memory.
 func (c *cache) hit(s *sight) {
 	c.stripe(c.home(s.hash)).hits.Add(1)

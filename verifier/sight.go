@@ -69,8 +69,8 @@ var _ Glancer = (*denylist.Mirror)(nil)
 // judge is the part of a verdict that is worth nothing a moment later: whether
 // the token is in time and nothing denies it. An expired token is expired,
 // whatever else it is, and nobody is asked about it (R1). told is false where
-// that is no answer, because keys, if not nil, are over.
-func (v *Verifier) judge(ctx context.Context, s *sight, keys *Generation) (told bool, err error) {
+// that is no answer: raw is another token, or keys, if not nil, are over.
+func (v *Verifier) judge(ctx context.Context, s *sight, raw string, keys *Generation) (told bool, err error) {
 	var glance denylist.Glance
 	if v.glancer != nil {
 		// Before the clock: a process that is suspended between the two must
@@ -78,7 +78,9 @@ func (v *Verifier) judge(ctx context.Context, s *sight, keys *Generation) (told 
 		glance = v.glancer.GlancePrepared(&s.claims.token)
 	}
 	now := v.opts.Now()
-	if keys != nil && keys.over(now) {
+	// Only here, though a look-up might do it: whoever reads a clock waits for all
+	// that was begun before. What is compared after it, nobody waits for.
+	if s.raw != raw || keys != nil && keys.over(now) {
 		return false, nil
 	}
 	if err := v.inTime(s, now); err != nil {
@@ -92,21 +94,21 @@ func (v *Verifier) judge(ctx context.Context, s *sight, keys *Generation) (told 
 	return true, v.ask(ctx, s)
 }
 
-// recall is the verdict on a token that was verified before. told is false
-// where it has to be verified again.
-func (v *Verifier) recall(ctx context.Context, s *sight) (told bool, err error) {
+// recall is the verdict on a token that seems to be one that was verified before.
+// told is false where it is not, or has to be verified again.
+func (v *Verifier) recall(ctx context.Context, s *sight, raw string) (told bool, err error) {
 	if !v.trusts[s.issuer.number] {
 		return false, nil
 	}
 	holds, gone := s.holds(ctx)
 	if holds {
-		if told, err = v.judge(ctx, s, s.verified.Load()); told {
+		if told, err = v.judge(ctx, s, raw, s.verified.Load()); told {
 			return true, err
 		}
 		// A key's time is over: if not this one's, the clock is read again,
 		// since asking may have taken long.
 		if holds, gone = s.issuer.has(ctx, s.kid, s.key); holds {
-			return v.judge(ctx, s, nil)
+			return v.judge(ctx, s, raw, nil)
 		}
 	}
 	if gone {

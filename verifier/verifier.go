@@ -132,16 +132,16 @@ func (v *Verifier) Verify(ctx context.Context, raw string) (Claims, error) {
 		return Claims{&s.claims}, nil
 	}
 	hash := v.cache.hash(raw)
-	if s := v.cache.find(hash, raw); s != nil {
-		told, err := v.recall(ctx, s)
-		v.cache.hit(s)
-		switch {
-		case told && err == nil:
+	if s := v.cache.find(hash); s != nil {
+		if told, err := v.recall(ctx, s, raw); told {
+			v.cache.hit(s)
+			if err != nil {
+				return Claims{}, err
+			}
 			return Claims{&s.claims}, nil
-		case told:
-			return Claims{}, err
 		}
 	}
+	v.cache.miss(hash)
 	s, err := v.first(ctx, raw)
 	if err != nil {
 		return Claims{}, err // and is seen for the first time again
@@ -156,7 +156,7 @@ func (v *Verifier) first(ctx context.Context, raw string) (*sight, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := v.judge(ctx, s, nil); err != nil {
+	if _, err := v.judge(ctx, s, s.raw, nil); err != nil {
 		return nil, err
 	}
 	return s, nil
