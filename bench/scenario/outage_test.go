@@ -356,15 +356,22 @@ func TestWitness(t *testing.T) {
 	w.begin("slow", 2000*ms)
 	w.end(2050 * ms)
 	w.saw(2001*ms, 2101*ms, "")
+	w.saw(2200*ms, 2210*ms, "")
+	w.begin("cut off", 2300*ms)
+	w.saw(2305*ms, 2310*ms, "")
+	w.saw(2400*ms, 2450*ms, classUnavailable)
+	w.end(2500 * ms)
 	w.begin("failed over", 3000*ms)
 	w.close(4000 * ms)
 	assert.Equal(t, []string{
 		"x, hung: the first check failed after 55ms; nobody was answered for 880ms, until 40ms after it had ended; the slowest took 540ms",
 		"x, killed: no check failed; nobody was answered for 400ms, until 300ms after it had ended; the slowest took 400ms",
 		"x, slow: no check failed; the slowest took 100ms",
+		"x, cut off: the first check failed after 150ms; nobody was answered for 690ms, and that was not over when the next fault, " +
+			"or the end of the turn, came; the slowest took 50ms",
 		"x, failed over: no check failed; nobody was answered for 1s, and the turn ended before it did; the slowest took 0s",
 	}, w.notes("x"))
-	assert.Equal(t, 1, w.count(classUnavailable))
+	assert.Equal(t, 2, w.count(classUnavailable))
 }
 
 func TestParseFault(t *testing.T) {

@@ -27,6 +27,7 @@ type sight struct {
 	firstFailed time.Duration // after from; 0: none did
 	silence     time.Duration // the longest in which nobody was answered
 	spoken      time.Duration // when that was over
+	unbroken    bool          // it was not: something else began, or the turn ended
 	slowest     time.Duration
 }
 
@@ -34,6 +35,7 @@ type sight struct {
 func (w *witness) begin(what string, from time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.breakOff(from)
 	w.seen = append(w.seen, &sight{what: what, from: from, failed: map[string]int{}})
 }
 
@@ -75,17 +77,28 @@ func (w *witness) saw(began, ended time.Duration, class string) {
 // hush notes that nobody was answered between two instants.
 func (s *sight) hush(answered, again time.Duration) {
 	if silence := again - max(answered, s.from); silence > s.silence {
-		s.silence, s.spoken = silence, again
+		s.silence, s.spoken, s.unbroken = silence, again, false
 	}
 }
 
-// close ends the turn: whoever waits for an answer still has waited so long.
+// breakOff ends the last sight: whoever waits for an answer still has waited so
+// long.
+func (w *witness) breakOff(at time.Duration) {
+	if len(w.seen) == 0 {
+		return
+	}
+	s := w.seen[len(w.seen)-1]
+	before := s.spoken
+	if s.hush(w.answered, at); s.spoken != before {
+		s.unbroken = at-max(w.answered, s.from) >= noticed
+	}
+}
+
+// close ends the turn.
 func (w *witness) close(at time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.seen) > 0 {
-		w.seen[len(w.seen)-1].hush(w.answered, at)
-	}
+	w.breakOff(at)
 }
 
 // count is how many operations of all faults were of a class.
@@ -131,6 +144,8 @@ func (s *sight) relative() string {
 	switch late := s.spoken - s.until; {
 	case s.until == 0:
 		return ", and the turn ended before it did"
+	case s.unbroken:
+		return ", and that was not over when the next fault, or the end of the turn, came"
 	case late < 0:
 		return fmt.Sprintf(", until %s before it ended", briefly(-late))
 	default:
