@@ -115,7 +115,7 @@ func (cmd command) arguments(fs *pflag.FlagSet) ([]string, error) {
 	more := len(cmd.positional) > 0 && strings.HasSuffix(cmd.positional[len(cmd.positional)-1], "...")
 	if len(args) > len(cmd.positional) && !more {
 		f := usageError("%s: unexpected argument %q", cmd.name, args[len(cmd.positional)]).
-			hint("run rescind help for what %s takes", cmd.name)
+			hint("run rescind %s --help for what it takes", cmd.name)
 		if fs.Lookup("token-file") != nil {
 			f.hint("a file with a token is named with --token-file")
 		}
@@ -136,7 +136,7 @@ func flagError(cmd command, err error) error {
 			dashes = "-"
 		}
 		f := usageError("%s: unknown flag %s%s", cmd.name, dashes, unknown.GetSpecifiedName()).
-			hint("run rescind help for what %s takes", cmd.name)
+			hint("run rescind %s --help for what it takes", cmd.name)
 		if cmd.positional != nil {
 			f.hint("what begins with - but is no flag goes last, behind --: rescind %s [flags] -- %s", cmd.name, strings.Join(cmd.positional, " "))
 		}

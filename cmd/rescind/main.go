@@ -43,7 +43,7 @@ type streams struct {
 // run runs one command and returns its exit code.
 func run(ctx context.Context, args []string, std streams, getenv func(string) string) int {
 	if wantsHelp(args) {
-		_, err := io.WriteString(std.stdout, usageText)
+		_, err := io.WriteString(std.stdout, helpFor(args))
 		return report(std.stderr, err)
 	}
 	c, err := prepare(args, std, getenv)

@@ -187,6 +187,31 @@ func TestUsageText(t *testing.T) {
 	}
 }
 
+// Help of one command has its lines and its settings, in 80 columns; of what is
+// no command, or is bench, it is all.
+func TestHelpOfACommand(t *testing.T) {
+	t.Parallel()
+	for _, cmd := range commands() {
+		help := helpFor(append(strings.Fields(cmd.name), "--help"))
+		if strings.HasPrefix(cmd.name, "bench ") {
+			assert.Equal(t, usageText, help)
+			continue
+		}
+		assert.Equal(t, 1, strings.Count(help, "\n    rescind "), "one command:\n%s", help)
+		assert.Contains(t, help, "\n    rescind "+cmd.name)
+		for name := range strings.FieldsSeq(cmd.settings) {
+			assert.Contains(t, help, "\n    --"+name+" ", cmd.name)
+		}
+		for line := range strings.Lines(help) {
+			assert.LessOrEqual(t, len([]rune(line)), 81, line)
+		}
+	}
+	assert.Equal(t, 5, strings.Count(helpFor([]string{"help", "keys"}), "\n    rescind keys "), "a group")
+	for _, args := range [][]string{nil, {"--help"}, {"help"}, {"help", "nonsense"}, {"nonsense", "-h"}} {
+		assert.Equal(t, usageText, helpFor(args), "%v", args)
+	}
+}
+
 // same compares words, and durations by their length: 24h is 1d.
 func same(preset string) func(string) bool {
 	want, isDuration := parseDuration(preset)
