@@ -110,7 +110,7 @@ func (e event) change(t *testing.T) (c shownChange) {
 // watch opens a stream over the network.
 func (r *running) watch(lastEventID string) *eventStream {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	r.t.Cleanup(cancel)
 	req, err := http.NewRequestWithContext(ctx, "GET", "http://"+r.adminAddr+"/v1/events", nil)
 	require.NoError(r.t, err)

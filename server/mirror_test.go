@@ -63,7 +63,7 @@ func (m *mirrored) follow() (stop func()) {
 		case err := <-ended:
 			ended <- err
 			assert.ErrorIs(m.t, err, context.Canceled)
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			assert.Fail(m.t, "the mirror does not end")
 		}
 	}
@@ -74,7 +74,7 @@ func (m *mirrored) follow() (stop func()) {
 
 func (m *mirrored) eventually(what string, so func() bool) {
 	m.t.Helper()
-	require.Eventually(m.t, so, 15*time.Second, 5*time.Millisecond, what)
+	require.Eventually(m.t, so, time.Minute, 5*time.Millisecond, what)
 }
 
 func (m *mirrored) readiness() (int, string) {

@@ -61,7 +61,7 @@ func (r *running) wait() {
 	select {
 	case err := <-r.ended:
 		assert.NoError(r.t, err)
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		require.Fail(r.t, "Run does not return")
 	}
 }
@@ -106,7 +106,7 @@ func TestRun_DrainsBeforeItEnds(t *testing.T) {
 	r.stop()
 	require.Eventually(t, func() bool {
 		return r.ask("GET", "/readyz", "", "").StatusCode == http.StatusServiceUnavailable
-	}, 5*time.Second, time.Millisecond)
+	}, time.Minute, time.Millisecond)
 	assert.Contains(t, string(r.ask("GET", "/readyz", "", "").body), "shutting down")
 	require.Eventually(t, func() bool {
 		c, err := net.Dial("tcp", r.addr)
@@ -114,7 +114,7 @@ func TestRun_DrainsBeforeItEnds(t *testing.T) {
 			c.Close()
 		}
 		return err != nil
-	}, 5*time.Second, time.Millisecond, "nobody new is let in")
+	}, time.Minute, time.Millisecond, "nobody new is let in")
 	select {
 	case err := <-r.ended:
 		require.Fail(t, "Run returned before the request was answered", "%v", err)
@@ -140,7 +140,7 @@ func TestRun_ClosesBothListenersAtOnce(t *testing.T) {
 			c.Close()
 		}
 		return err != nil
-	}, 5*time.Second, time.Millisecond)
+	}, time.Minute, time.Millisecond)
 	close(answer)
 	r.wait()
 }
@@ -211,7 +211,7 @@ func TestRun_Tasks(t *testing.T) {
 		}
 		return nil
 	}}}}})
-	require.Eventually(t, func() bool { return runs.Load() > 10 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return runs.Load() > 10 }, time.Minute, time.Millisecond)
 	r.stop()
 	r.wait()
 	assert.Equal(t, 1, strings.Count(r.logs.String(), bad.Error()))

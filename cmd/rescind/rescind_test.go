@@ -73,7 +73,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // awaitTime is far longer than a server takes to start on a busy machine.
-const awaitTime = 30 * time.Second
+const awaitTime = 2 * time.Minute
 
 // await polls a file, which a server in the background writes to.
 func await(ts *testscript.TestScript, neg bool, args []string) {

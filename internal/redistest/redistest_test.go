@@ -27,12 +27,12 @@ func TestServer_Faults(t *testing.T) {
 	s.Stop()
 	assert.ErrorIs(t, c.Get(deadline(t, 50*time.Millisecond), "k").Err(), os.ErrDeadlineExceeded)
 	s.Continue()
-	require.NoError(t, redistest.Poll(deadline(t, 5*time.Second), func() error { return c.Get(t.Context(), "k").Err() }))
+	require.NoError(t, redistest.Poll(deadline(t, time.Minute), func() error { return c.Get(t.Context(), "k").Err() }))
 
 	s.Kill()
 	assert.Error(t, c.Get(t.Context(), "k").Err())
 	s.Restart()
-	require.NoError(t, redistest.Poll(deadline(t, 5*time.Second), func() error { return c.Ping(t.Context()).Err() }))
+	require.NoError(t, redistest.Poll(deadline(t, time.Minute), func() error { return c.Ping(t.Context()).Err() }))
 	assert.Zero(t, c.Exists(t.Context(), "k").Val(), "the server restarts empty")
 }
 
@@ -77,5 +77,5 @@ func TestSentinel_Failover(t *testing.T) {
 	require.NoError(t, c.Set(t.Context(), "k", "v", 0).Err())
 	require.NoError(t, c.Wait(t.Context(), 1, time.Second).Err())
 	s.Failover()
-	require.NoError(t, redistest.Poll(deadline(t, 10*time.Second), func() error { return c.Set(t.Context(), "k", "w", 0).Err() }))
+	require.NoError(t, redistest.Poll(deadline(t, time.Minute), func() error { return c.Set(t.Context(), "k", "w", 0).Err() }))
 }
