@@ -117,6 +117,17 @@ func TestMirror_ContractCluster(t *testing.T) {
 			t.Parallel()
 			cluster := redistest.StartCluster(t)
 			client := open(t, cluster.URL())
+			t.Run("adapts", func(t *testing.T) {
+				t.Parallel()
+				m := mirrored(t, client, redistest.NextPrefix(), partitions, denylist.MirrorOptions{}).Store.(*denylist.Mirror)
+				require.NoError(t, redistest.Poll(within(t, time.Minute), func() error {
+					// 16 is what it begins with; 16 partitions wake nobody.
+					if wakes := m.Stats().Wakes; wakes == 16 || (wakes == 0) != (partitions == 16) {
+						return fmt.Errorf("%d wakes", wakes)
+					}
+					return nil
+				}))
+			})
 			for _, opts := range []denylist.MirrorOptions{{}, {Confirmed: true}} {
 				t.Run(fmt.Sprintf("confirmed=%v", opts.Confirmed), func(t *testing.T) {
 					t.Parallel()

@@ -24,6 +24,7 @@ type mirrorBody struct {
 	FreshnessMS int64   `json:"freshness_ms"`      // since then, rounded up; 0 without fresh_at
 	Entries     int64   `json:"entries"`
 	Bytes       int64   `json:"bytes"`
+	Wakes       int     `json:"wakes"`    // changes a second that it reads as they happen
 	Answered    uint64  `json:"answered"` // checks
 	Asked       uint64  `json:"asked"`    // checks that the store had to answer
 	Loads       uint64  `json:"loads"`
@@ -39,6 +40,7 @@ func showMirror(m *denylist.Mirror) *mirrorBody {
 		FreshnessMS: (s.Freshness.Microseconds() + 999) / 1000,
 		Entries:     s.Entries,
 		Bytes:       s.Bytes,
+		Wakes:       s.Wakes,
 		Answered:    s.Answered,
 		Asked:       s.Asked,
 		Loads:       s.Loads,
@@ -58,7 +60,7 @@ func loading(m *denylist.Mirror) bool {
 type mirrorMetrics struct {
 	mirror *denylist.Mirror
 
-	state, freshness, entries, bytes                   *prometheus.Desc
+	state, freshness, entries, bytes, wakes            *prometheus.Desc
 	checks, loads, overtaken, gaps, forgot, gave, kept *prometheus.Desc
 	shadowChecks, shadowDisagreements, shadowOldestAge *prometheus.Desc
 }
@@ -73,6 +75,7 @@ func newMirrorMetrics(m *denylist.Mirror) *mirrorMetrics {
 		freshness: desc("freshness_seconds", "How old what the mirror says is; not there while it has no copy."),
 		entries:   desc("entries", "Entries in the mirror."),
 		bytes:     desc("bytes", "Memory of the mirror's tables."),
+		wakes:     desc("wakes", "Changes a second that the mirror reads as they happen; over that it rests."),
 		checks:    desc("checks_total", "Checks by who answered: the mirror, or redis where it could not.", "by"),
 		loads:     desc("loads_total", "Loads that were completed."),
 		overtaken: desc("loads_overtaken_total", "Loads that began again, because changes came faster."),
@@ -89,7 +92,7 @@ func newMirrorMetrics(m *denylist.Mirror) *mirrorMetrics {
 
 func (c *mirrorMetrics) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		c.state, c.freshness, c.entries, c.bytes, c.checks, c.loads, c.overtaken, c.gaps, c.forgot, c.gave, c.kept,
+		c.state, c.freshness, c.entries, c.bytes, c.wakes, c.checks, c.loads, c.overtaken, c.gaps, c.forgot, c.gave, c.kept,
 		c.shadowChecks, c.shadowDisagreements, c.shadowOldestAge,
 	} {
 		to <- d
@@ -116,6 +119,7 @@ func (c *mirrorMetrics) Collect(to chan<- prometheus.Metric) {
 	}
 	gauge(c.entries, float64(s.Entries))
 	gauge(c.bytes, float64(s.Bytes))
+	gauge(c.wakes, float64(s.Wakes))
 	count(c.checks, s.Answered, "mirror")
 	count(c.checks, s.Asked, "redis")
 	count(c.loads, s.Loads)

@@ -201,6 +201,7 @@ func TestMirrorIsShown(t *testing.T) {
 		assert.Contains(t, page(), line+"\n")
 	}
 	assert.Contains(t, page(), "\nrescind_mirror_freshness_seconds ")
+	assert.Contains(t, page(), "\nrescind_mirror_wakes ")
 
 	var stats struct {
 		Ready  bool           `json:"ready"`
@@ -213,6 +214,7 @@ func TestMirrorIsShown(t *testing.T) {
 	assert.Equal(t, "fresh", stats.Mirror["state"])
 	assert.EqualValues(t, 1, stats.Mirror["entries"])
 	assert.EqualValues(t, 1, stats.Mirror["loads"])
+	assert.Positive(t, stats.Mirror["wakes"])
 	assert.Positive(t, stats.Mirror["bytes"])
 	assert.NotEmpty(t, stats.Mirror["fresh_at"])
 	plain := newSite(t, siteOptions{})

@@ -15,6 +15,7 @@ type mirrorRow struct {
 	FreshnessMS int64  `json:"freshness_ms"`
 	Entries     int64  `json:"entries"`
 	Bytes       int64  `json:"bytes"`
+	Wakes       int    `json:"wakes"`
 	Answered    uint64 `json:"answered"`
 	Asked       uint64 `json:"asked"`
 	Loads       uint64 `json:"loads"`
