@@ -27,6 +27,9 @@ func latencies() []bench.Metric {
 // that is a latency, and no change.
 func ParseLimit(text string) (bench.Limit, error) {
 	limit, err := bench.ParseLimit(text)
+	if name, _, ok := strings.Cut(text, "="); ok && err != nil && slices.Contains(latencies(), bench.Metric(name)) {
+		return limit, fmt.Errorf("%w: %.64q: want a time, such as %s=2ms", bench.ErrLimit, text, name) // no change, of which that error tells
+	}
 	if err != nil {
 		return limit, err
 	}

@@ -187,8 +187,13 @@ func (t *tuning) run(ctx context.Context) (err error) {
 	if !t.c.json {
 		t.c.say("tuning for %s: %s callers, at most %s; seed %d", t.flags.aim, grouped(int64(t.flags.callers)), formatDuration(t.flags.budget), t.flags.seed)
 	}
-	stand, err := scenario.Open(ctx, []string{"verify"}, knobs, t.watch.setUp)
-	if err != nil {
+	settingUp, stop := context.WithTimeout(ctx, t.flags.budget)
+	defer stop()
+	stand, err := scenario.Open(settingUp, []string{"verify"}, knobs, t.watch.setUp)
+	switch {
+	case err != nil && settingUp.Err() != nil && ctx.Err() == nil && !errors.As(err, new(*scenario.LeftError)):
+		return t.slowSetUp()
+	case err != nil:
 		return benchTrouble(err)
 	}
 	t.about = stand.Redis()
@@ -202,6 +207,12 @@ func (t *tuning) run(ctx context.Context) (err error) {
 	return t.trouble(t.search(ctx, stand))
 }
 
+// slowSetUp is of a budget that was gone before anything was measured.
+func (t *tuning) slowSetUp() error {
+	return usageError("setting up took %s of a budget of %s: too little is left to measure", time.Since(t.began).Round(100*time.Millisecond), formatDuration(t.flags.budget)).
+		hint("give it a longer --budget, or fewer --tokens and --entries, or a larger --max-share if there is one")
+}
+
 // tailShare is of the budget, for the tail of a check.
 const tailShare = 0.05
 
@@ -210,8 +221,7 @@ func (t *tuning) search(ctx context.Context, stand *scenario.Stand) error {
 	left := t.flags.budget - time.Since(t.began)
 	budget := left - time.Duration(tailShare*float64(t.flags.budget))
 	if budget < tune.MinBudget {
-		return usageError("setting up took %s of a budget of %s: too little is left to measure", time.Since(t.began).Round(100*time.Millisecond), formatDuration(t.flags.budget)).
-			hint("give it a longer --budget, or fewer --tokens and --entries")
+		return t.slowSetUp()
 	}
 	var err error
 	if t.overhead, err = bench.MeasureOverhead(ctx); err != nil {
@@ -222,7 +232,9 @@ func (t *tuning) search(ctx context.Context, stand *scenario.Stand) error {
 		if t.wakes, err = lab.measureWakes(ctx); err != nil {
 			return err
 		}
-		budget -= t.wakes.took
+		if budget -= t.wakes.took; budget < tune.MinBudget {
+			return t.slowSetUp()
+		}
 	}
 	t.outcome, err = tune.Search(ctx, tune.Task{
 		Dials: stand.Dials(), Aim: t.flags.aim, Starts: stand.Starts(), Budget: budget,
@@ -253,17 +265,31 @@ func (t *tuning) trouble(err error) error {
 		return refused("WRONG ANSWERS: %w: a token that is revoked was accepted, or a good one was refused", err).
 			hint("do not trust this Redis or this build before that is understood")
 	case errors.Is(err, bench.ErrInterrupted), errors.Is(err, context.Canceled):
-		return cannotTell("interrupted after %s of %s: what was found so far is not proven",
-			formatDuration(time.Since(t.began).Round(100*time.Millisecond)), formatDuration(t.flags.budget))
+		return cannotTell("interrupted after %s of %s: %s",
+			formatDuration(time.Since(t.began).Round(100*time.Millisecond)), formatDuration(t.flags.budget), t.unfinished())
 	case errors.Is(err, bench.ErrShare):
 		return refused("%w", err).hint("with the defaults alone this rate does not fit into --max-share: lower --rate, or allow more")
 	}
 	return benchTrouble(err)
 }
 
+// unfinished is what an interrupted search lacks.
+func (t *tuning) unfinished() string {
+	switch {
+	case t.outcome == nil || len(t.outcome.Trials) == 0:
+		return "nothing was found yet"
+	case t.outcome.Complete:
+		return "all was found, but how long a check takes"
+	}
+	return "what was found so far is not proven"
+}
+
 // answer prints what was found, and judges it.
 func (t *tuning) answer(err error) error {
 	if t.outcome == nil || errors.Is(err, tune.ErrWrong) { // of which no figure counts
+		return err
+	}
+	if !t.outcome.Complete && len(t.outcome.Trials) == 0 && t.wakes == nil { // there is nothing to show
 		return err
 	}
 	printed := t.print

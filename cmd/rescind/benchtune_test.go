@@ -118,7 +118,7 @@ func TestTune(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "proof.jsonl")
 	var stdout, stderr bytes.Buffer
 	args := []string{"bench", "tune", "--redis", server.URL(), "--budget", "3s", "--tokens", "50", "--entries", "10", "--concurrency", "8",
-		"--algorithms", "HS256", "--delay", "2ms", "--guarantee", "bounded", "--revocations", "500", "--json", "--out", out}
+		"--algorithms", "HS256", "--delay", "2ms", "--revocations", "500", "--json", "--out", out}
 	code := run(t.Context(), args, streams{strings.NewReader(""), &stdout, &stderr}, environment(nil))
 	require.Equal(t, exitDone, code, stderr.String())
 	assert.Empty(t, stderr.String())
@@ -127,13 +127,9 @@ func TestTune(t *testing.T) {
 	require.NoError(t, json.Unmarshal(stdout.Bytes(), &d))
 	assert.True(t, d.Complete)
 	assert.True(t, d.Kept)
-	assert.Equal(t, d.Costs == nil, strings.HasPrefix(d.Guarantee, "strict"))
+	assert.True(t, strings.HasPrefix(d.Guarantee, "strict"))
 	require.NotNil(t, d.Staleness)
-	assert.Len(t, d.Staleness.Tried, 5)
-	for _, tried := range d.Staleness.Tried {
-		assert.Positive(t, tried.Count)
-		assert.Positive(t, tried.Reads)
-	}
+	assert.Len(t, d.Staleness.Tried, 1, "no mirror may be taken")
 	assert.Contains(t, d.Command, "rescind bench tune --redis")
 	assert.Contains(t, d.Environment.Redis, "version")
 	require.NotNil(t, d.Checks)
@@ -187,7 +183,7 @@ func TestTune_Interrupted(t *testing.T) {
 	server := redistest.Start(t)
 	for at, want := range map[string]string{
 		"filling the denylist":   `^$`,
-		"trying check-flights=2": `(?s)^UNFINISHED: .*What was tried, in turns.*check-flights=8 check-window=500us\n.*not tried yet: check-flights, .*Again: rescind`,
+		"trying check-flights=2": `(?s)^UNFINISHED: .*What was tried beside.*check-flights=8 check-window=500us\n.*not tried yet, or not to the end: check-flights, .*Again: rescind`,
 	} {
 		c, f := tuneCall(t, nil, "--redis", server.URL(), "--tokens", "50", "--entries", "10", "--concurrency", "4", "--budget", "30s")
 		require.NoError(t, f.settle())
@@ -200,6 +196,22 @@ func TestTune_Interrupted(t *testing.T) {
 		assert.NotContains(t, c.stdout.(*bytes.Buffer).String(), "Nothing to change", at)
 		assert.Empty(t, server.Client().Keys(t.Context(), "*").Val(), at)
 	}
+}
+
+// A set-up that takes longer than all of it may is ended by then, and leaves
+// nothing behind.
+func TestTune_SlowSetUp(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	c, f := tuneCall(t, nil, "--redis", server.URL(), "--tokens", "100000", "--budget", "3s")
+	require.NoError(t, f.settle())
+	f.budget = 50 * time.Millisecond
+	tu := &tuning{c: c, flags: f, began: time.Now(), watch: c.newWatch()}
+	err := tu.answer(tu.run(t.Context()))
+	assert.Equal(t, exitUsage, exitCode(err))
+	assert.ErrorContains(t, err, "too little is left to measure")
+	assert.Empty(t, c.stdout.(*bytes.Buffer).String())
+	assert.Empty(t, server.Client().Keys(t.Context(), "*").Val())
 }
 
 // foundEverything is an answer as a search would give it: everything changed.

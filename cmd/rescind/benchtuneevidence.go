@@ -48,7 +48,7 @@ func (t *tuning) evidence() string {
 		for _, i := range o.Untried {
 			names = append(names, o.Dials[i].Name)
 		}
-		why := map[bool]string{true: "not tried, for want of time: %s; a longer --budget has it\n", false: "not tried yet: %s\n"}[o.Complete]
+		why := map[bool]string{true: "not tried, for want of time: %s; a longer --budget has it\n", false: "not tried yet, or not to the end: %s\n"}[o.Complete]
 		b.WriteString(folded(fmt.Sprintf(why, strings.Join(names, ", "))))
 	}
 	return b.String()

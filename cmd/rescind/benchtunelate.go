@@ -54,6 +54,9 @@ func (t *tuning) lateness() string {
 		"and how often each server reads the log, and what that takes of Redis:\n", t.revoked(), grouped(w.heard[0].Count))) + columnsOf(rows)
 }
 
+// readsLess is a share of the default's reads that is worth a word.
+const readsLess = 0.9
+
 // wakesVerdict is what a value is worth.
 func (t *tuning) wakesVerdict(i int) string {
 	w, aim := t.wakes, t.flags.stale
@@ -67,9 +70,9 @@ func (t *tuning) wakesVerdict(i int) string {
 		return "default: stays"
 	case i == 0:
 		return "default"
-	case aim == 0 && h.Fewer < 1 && h.Later():
+	case aim == 0 && h.Fewer < readsLess && h.Later():
 		return "WOULD REFUSE LATER"
-	case h.Fewer > 1:
+	case h.Fewer > 1/readsLess:
 		return "reads more"
 	}
 	return "no difference"

@@ -19,7 +19,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/rescindhq/rescind/bench"
+	"github.com/rescindhq/rescind/bench/scenario"
 	"github.com/rescindhq/rescind/bench/tune"
+	"github.com/rescindhq/rescind/internal/redistest"
 )
 
 // heardOf is what mirrors heard: the default, one that reads less and is later,
@@ -39,6 +41,7 @@ func TestTune_Lateness(t *testing.T) {
 	t.Parallel()
 	tu := foundAmong(t, 10, tune.Point{1, 1, 4, 2, 0, 0}, nil)
 	assert.Empty(t, tu.lateness(), "nobody revoked")
+	tu.outcome.Trials = []tune.Trial{{}}
 	tu.wakes, tu.flags.revocations = heardOf(), 200
 	assert.Regexp(t, `(?m)^0: adapts, 128  2ms   9ms        100\.0    0\.60 %     default: stays$`, tu.lateness())
 	assert.Regexp(t, `(?m)^4               60ms  130ms      8\.0      0\.05 %     WOULD REFUSE LATER$`, tu.lateness())
@@ -64,6 +67,34 @@ func TestTune_Lateness(t *testing.T) {
 	tu.wakes.heard[0].Count = 99
 	assert.Contains(t, tu.lateness(), "not judged")
 	assert.NotContains(t, tu.found(), "half were refused")
+}
+
+// Mirrors with different wakes follow side by side, while callers verify: what
+// reads less often is told apart, and hears later.
+func TestTune_MeasuresWakes(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	c, f := tuneCall(t, nil, "--redis", server.URL(), "--guarantee", "bounded", "--revocations", "500", "--aim", "p99=1s", "--rate", "500",
+		"--budget", "4s", "--tokens", "20", "--entries", "10", "--algorithms", "HS256")
+	require.NoError(t, f.settle())
+	knobs, err := c.knobs(t.Context(), &f.benchFlags)
+	require.NoError(t, err)
+	stand, err := scenario.Open(t.Context(), []string{"verify"}, knobs, nil)
+	require.NoError(t, err)
+	tu := &tuning{c: c, flags: f, began: time.Now(), watch: c.newWatch()}
+	l := &lab{tuning: tu, stand: stand, open: map[scenario.Settings]*scenario.Candidate{}}
+	w, err := l.measureWakes(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, stand.Close())
+	assert.Equal(t, []int{0, 4, 16, 64, 256}, w.values)
+	require.Len(t, w.heard, 5)
+	for i, h := range w.heard {
+		assert.Equal(t, wakesText(w.values[i]), h.Name)
+		assert.Positive(t, h.Count)
+	}
+	assert.Less(t, w.heard[1].Reads, w.heard[4].Reads)
+	assert.Greater(t, w.heard[1].P50, w.heard[4].P50)
+	assert.Empty(t, server.Client().Keys(t.Context(), "*").Val())
 }
 
 // The answer fits a terminal as they used to be, but for the command that

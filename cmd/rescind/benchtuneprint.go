@@ -30,6 +30,8 @@ func (t *tuning) found() string {
 	changes := t.describe(o.Best)
 	var b strings.Builder
 	switch {
+	case !o.Complete && len(o.Trials) == 0:
+		b.WriteString("UNFINISHED: nothing was compared with the defaults so far.\n")
 	case !o.Complete && changes == "":
 		b.WriteString("UNFINISHED: nothing better than the defaults was found so far.\n")
 	case !o.Complete:
@@ -121,7 +123,7 @@ func (t *tuning) paste() string {
 	var b strings.Builder
 	switch {
 	case len(t.changes()) == 0 && !t.outcome.Complete: // what was not tried may be better
-		return sentence(t.deadline())
+		return ""
 	case len(t.changes()) == 0:
 		return "Nothing to change.\n" + sentence(t.deadline())
 	}
