@@ -75,7 +75,7 @@ func between(all []bench.Slice, from, until time.Duration) (answered, failed int
 func TestOutageOfOneRedis(t *testing.T) {
 	t.Parallel()
 	// A busy machine may carry out late what was due before the end.
-	const hung, killed, margin = 1800 * time.Millisecond, 500 * time.Millisecond, 400 * time.Millisecond
+	const hung, killed, margin = 2400 * time.Millisecond, 500 * time.Millisecond, time.Second
 	k := breaking(700*time.Millisecond, Fault{Name: FaultHung, Lasts: hung}, Fault{Name: FaultKilled, Lasts: killed})
 	s := openStand(t, []string{"outage"}, k)
 	// Each has servers of its own: they need not take turns.
@@ -138,7 +138,7 @@ func TestOutageOfOneRedis(t *testing.T) {
 			assert.Regexp(t, name+`@32: [1-9]\d* tokens were revoked meanwhile; none was accepted `, notes)
 			do, err := s.Contenders()[i].Scenario.Operation(0, 32)
 			require.NoError(t, err)
-			soon, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			soon, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			assert.NoError(t, lab.Poll(soon, func() error { return do(soon) }), "afterwards")
 		})
@@ -171,9 +171,9 @@ func TestEventsEncloseTheFault(t *testing.T) {
 	require.NoError(t, <-played)
 	events := s.Events()
 	require.Len(t, events, 2)
-	const signalled = 20 * time.Millisecond // until a signal has arrived
-	for _, e := range events {
-		inside := func(a answer) bool { return a.asked > e.From+signalled && a.came < e.Until-signalled }
+	for i, e := range events {
+		lasts := k.Outage.Faults[i].Lasts // and no less; a busy machine is late at either end
+		inside := func(a answer) bool { return a.asked > e.From+lasts/2 && a.came < e.From+lasts }
 		assert.False(t, slices.ContainsFunc(answers, inside), "%s: %v in %v", e.Name, e, answers)
 	}
 	assert.Less(t, answers[0].came, events[0].From)
@@ -200,7 +200,7 @@ func TestOutageThatFailsOver(t *testing.T) {
 	assert.NotEqual(t, primary, o.lab.Primary())
 	do, err := c.Scenario.Operation(0, 32)
 	require.NoError(t, err)
-	soon, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	soon, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	assert.NoError(t, lab.Poll(soon, func() error { return do(soon) }))
 }

@@ -150,12 +150,12 @@ func TestPropagationAcrossAFault(t *testing.T) {
 		Contenders: s.Contenders(), Concurrency: []int{1}, Rate: 20, Duration: 2 * time.Second, Slice: 100 * time.Millisecond,
 	}, func(slice bench.Slice) error {
 		if from.IsZero() { // after the first slice
-			from = time.Now()
 			server.Stop()
+			from = time.Now()
 			faulty.Go(func() {
 				time.Sleep(hung)
-				server.Continue()
 				until = time.Now()
+				server.Continue()
 			})
 		}
 		assert.Empty(t, slice.Errors)
