@@ -1,7 +1,6 @@
 package rotation_test
 
 import (
-	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -162,7 +161,8 @@ func TestR14_InventoryThatCannotTell(t *testing.T) {
 	require.ErrorIs(t, err, denylist.ErrUnavailable)
 	assert.Zero(t, tokens)
 	err = endOthers(t, s, first)
-	assert.True(t, errors.Is(err, denylist.ErrUnavailable) && !errors.Is(err, rotation.ErrNoSession))
+	assert.ErrorIs(t, err, denylist.ErrUnavailable)
+	assert.NotErrorIs(t, err, rotation.ErrNoSession)
 }
 
 // A thief who begins sessions until his first is in no list any more has it
