@@ -163,57 +163,6 @@ func TestTune_NothingKeepsTheAim(t *testing.T) {
 	assert.Empty(t, server.Client().Keys(t.Context(), "*").Val())
 }
 
-// cancelAt ends a context when a text is written.
-type cancelAt struct {
-	text   string
-	cancel context.CancelFunc
-}
-
-func (c cancelAt) Write(p []byte) (int, error) {
-	if strings.Contains(string(p), c.text) {
-		c.cancel()
-	}
-	return len(p), nil
-}
-
-// Ctrl-C keeps what was found so far, says that it is unfinished, and leaves
-// nothing behind.
-func TestTune_Interrupted(t *testing.T) {
-	t.Parallel()
-	server := redistest.Start(t)
-	for at, want := range map[string]string{
-		"filling the denylist":   `^$`,
-		"trying check-flights=2": `(?s)^UNFINISHED: .*What was tried beside.*check-flights=8 check-window=500us\n.*not tried yet, or not to the end: check-flights, .*Again: rescind`,
-	} {
-		c, f := tuneCall(t, nil, "--redis", server.URL(), "--tokens", "50", "--entries", "10", "--concurrency", "4", "--budget", "30s")
-		require.NoError(t, f.settle())
-		ctx, cancel := context.WithCancel(t.Context())
-		tu := &tuning{c: c, flags: f, began: time.Now(), watch: &watch{out: cancelAt{at, cancel}}}
-		err := tu.answer(tu.run(ctx))
-		assert.Equal(t, exitCannotTell, exitCode(err), at)
-		assert.ErrorContains(t, err, "interrupted", at)
-		assert.Regexp(t, want, c.stdout.(*bytes.Buffer).String(), at)
-		assert.NotContains(t, c.stdout.(*bytes.Buffer).String(), "Nothing to change", at)
-		assert.Empty(t, server.Client().Keys(t.Context(), "*").Val(), at)
-	}
-}
-
-// A set-up that takes longer than all of it may is ended by then, and leaves
-// nothing behind.
-func TestTune_SlowSetUp(t *testing.T) {
-	t.Parallel()
-	server := redistest.Start(t)
-	c, f := tuneCall(t, nil, "--redis", server.URL(), "--tokens", "100000", "--budget", "3s")
-	require.NoError(t, f.settle())
-	f.budget = 50 * time.Millisecond
-	tu := &tuning{c: c, flags: f, began: time.Now(), watch: c.newWatch()}
-	err := tu.answer(tu.run(t.Context()))
-	assert.Equal(t, exitUsage, exitCode(err))
-	assert.ErrorContains(t, err, "too little is left to measure")
-	assert.Empty(t, c.stdout.(*bytes.Buffer).String())
-	assert.Empty(t, server.Client().Keys(t.Context(), "*").Val())
-}
-
 // foundEverything is an answer as a search would give it: everything changed.
 func foundEverything(t *testing.T, at tune.Point, vars map[string]string) *tuning {
 	t.Helper()

@@ -25,7 +25,11 @@ type lab struct {
 
 // measure is a tune.Measure.
 func (l *lab) measure(ctx context.Context, r tune.Round) (*bench.Results, error) {
-	l.show(r.What)
+	what := "trying " + r.What
+	if r.Proof {
+		what = r.What
+	}
+	l.show(what)
 	contenders, err := l.contenders(ctx, r)
 	if err != nil {
 		return nil, err
@@ -33,7 +37,7 @@ func (l *lab) measure(ctx context.Context, r tune.Round) (*bench.Results, error)
 	plan := l.flags.plan(contenders)
 	plan.Rate, plan.Warmup, plan.Slice, plan.Duration = r.Rate, r.Warmup, r.Slice, time.Duration(r.Slices)*r.Slice
 	plan.MaxShare, plan.Background = l.flags.share, l.stand.Background()
-	plan.Progress = func(bench.Progress) { l.show(r.What) }
+	plan.Progress = func(bench.Progress) { l.show(what) }
 	results := &bench.Results{Header: bench.Header{Baseline: r.Names[0], Open: r.Rate > 0, Seed: l.flags.seed}}
 	shares := shares{limit: plan.MaxShare, background: plan.Background, rate: plan.Rate, used: map[string]*shareUsed{}}
 	notes, err := bench.Run(ctx, plan, func(s bench.Slice) error {
@@ -108,11 +112,11 @@ func (l *lab) candidate(ctx context.Context, name string, of scenario.Settings) 
 	return c, err
 }
 
-// show says what is being tried, and how much of the budget is left.
+// show says what is being done, and how much of the budget is left.
 func (l *lab) show(what string) {
 	share := min(float64(time.Since(l.began))/float64(l.flags.budget), 1)
 	left := max(l.flags.budget-time.Since(l.began), 0)
-	l.watch.show(share, fmt.Sprintf("%.0f %%  %s left  trying %s", 100*share, left.Round(time.Second), what))
+	l.watch.show(share, fmt.Sprintf("%.0f %%  %s left  %s", 100*share, left.Round(time.Second), what))
 }
 
 // tail is how long healthy checks took: from their own beginning, as a deadline
@@ -135,7 +139,7 @@ const healthyCallers = 8
 // of the budget.
 func (l *lab) measureTail(ctx context.Context) (*tail, error) {
 	lasts := max(l.flags.budget-time.Since(l.began), time.Duration(tailShare*float64(l.flags.budget))).Truncate(time.Millisecond)
-	l.show("how long a check takes")
+	l.show("measuring how long a check takes")
 	c, err := l.candidate(ctx, "check", l.settings)
 	if err != nil {
 		return nil, err
@@ -145,7 +149,7 @@ func (l *lab) measureTail(ctx context.Context) (*tail, error) {
 	plan := l.flags.plan([]bench.Contender{checks})
 	plan.Rate, plan.Duration, plan.Concurrency = 0, lasts, []int{max(1, l.flags.callers/healthyCallers)}
 	plan.MaxShare, plan.Background = l.flags.share, l.stand.Background()
-	plan.Progress = func(bench.Progress) { l.show("how long a check takes") }
+	plan.Progress = func(bench.Progress) { l.show("measuring how long a check takes") }
 	results := &bench.Results{}
 	_, err = bench.Run(ctx, plan, func(s bench.Slice) error { results.Slices = append(results.Slices, s); return nil })
 	if err != nil {

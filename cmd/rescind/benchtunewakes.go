@@ -75,7 +75,7 @@ func (l *lab) measureWakes(ctx context.Context) (*wakes, error) {
 	}
 	followed, err := l.redisShare(ctx, func() error {
 		for round := range wakesDrain + wakesParts {
-			l.show("how late a mirror hears of revocations")
+			l.show("measuring how late a mirror hears of revocations")
 			if err := l.listen(ctx, followers, part, round, results); err != nil {
 				return err
 			}
