@@ -96,7 +96,7 @@ type ShareError struct {
 // some room, since both cost now more and now less.
 func (e *ShareError) Fits() float64 {
 	if e.Rate == 0 {
-		return math.Floor(0.9 * float64(e.Mirrors) * e.Limit / e.Took)
+		return math.Floor(float64(e.Mirrors) * min(0.9*e.Limit/e.Took, 1))
 	}
 	return 0.9 * e.Rate * e.Limit / e.Took
 }

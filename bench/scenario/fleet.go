@@ -82,7 +82,7 @@ func (f *fleet) Restrain(beside *quota.Keeper) (waits bool) {
 	return true
 }
 
-// fleetStarts is how many mirrors load at the same time, where Redis is to leave
+// fleetStarts is how many mirrors load at the same time, where Redis has to leave
 // no room for others.
 const fleetStarts = 8
 
@@ -99,38 +99,22 @@ func (f *fleet) Scale(ctx context.Context, workers int) error {
 	for _, m := range f.members {
 		m.forget()
 	}
-	insisting, stop := f.stand.redis.insisted(ctx)
-	defer stop()
-	more := make([]*fleetMember, workers-len(f.members))
-	starts, starting := errgroup.WithContext(insisting)
-	starts.SetLimit(fleetStarts)
 	if f.stand.redis.keeper != nil {
-		starts.SetLimit(1)
+		return f.growWithin(ctx, workers)
 	}
+	more := make([]*fleetMember, workers-len(f.members))
+	starts, starting := errgroup.WithContext(ctx)
+	starts.SetLimit(fleetStarts)
 	for i := range more {
 		starts.Go(func() (err error) {
-			if err = starting.Err(); err == nil {
-				more[i], err = f.start(starting)
-			}
+			more[i], err = f.start(starting)
 			return err
 		})
 	}
 	err := starts.Wait()
 	// Those that did start have to be ended by somebody.
 	f.members = append(f.members, slices.DeleteFunc(more, func(m *fleetMember) bool { return m == nil })...)
-	if err != nil && insisting.Err() != nil && ctx.Err() == nil {
-		return f.noMore(context.Cause(insisting))
-	}
 	return err
-}
-
-// noMore is why no more mirrors were started.
-func (f *fleet) noMore(cause error) error {
-	var over *quota.Exceeded
-	if !errors.As(cause, &over) {
-		return cause // nobody can tell any more what they cost
-	}
-	return &bench.ShareError{Contender: bench.FleetScenario, Mirrors: len(f.members), Took: over.Took, Limit: over.Limit}
 }
 
 // shrink ends all mirrors but the first ones.
