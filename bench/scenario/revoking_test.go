@@ -30,25 +30,19 @@ func TestRevoking(t *testing.T) {
 	_, ok := strict.Lag()
 	assert.False(t, ok, "which has no mirror")
 
-	lags := map[int]Lag{}
-	for wakes, c := range heard {
-		assert.Eventually(t, func() bool {
+	lags := map[int]*Lag{4: {Took: newLagTimes()}, 512: {Took: newLagTimes()}}
+	assert.Eventually(t, func() bool {
+		for wakes, c := range heard {
 			said, ok := c.Lag()
 			require.True(t, ok)
 			assert.Zero(t, said.Wrong)
-			all := lags[wakes]
-			if all.Took == nil {
-				all.Took = newLagTimes()
-			}
-			all.Took.Merge(said.Took)
-			all.Reads += said.Reads
-			lags[wakes] = all
-			return all.Took.TotalCount() >= 60
-		}, 10*time.Second, 100*time.Millisecond)
-	}
-	few, many := lags[4], lags[512]
-	assert.Greater(t, few.Took.ValueAtPercentile(50), 4*many.Took.ValueAtPercentile(50))
-	assert.Less(t, few.Reads/few.Took.TotalCount(), many.Reads)
+			lags[wakes].Took.Merge(said.Took)
+			lags[wakes].Reads += said.Reads
+		}
+		return min(lags[4].Took.TotalCount(), lags[512].Took.TotalCount()) >= 100
+	}, 20*time.Second, 100*time.Millisecond)
+	assert.Greater(t, lags[4].Took.ValueAtPercentile(50), lags[512].Took.ValueAtPercentile(50))
+	assert.Less(t, lags[4].Reads, lags[512].Reads)
 	require.NoError(t, s.Close())
 	assert.Empty(t, allKeys(t, server.Client()))
 }
