@@ -179,6 +179,10 @@ func NewMirror(store *Redis, opts MirrorOptions) (*Mirror, error) {
 	return m, nil
 }
 
+// Confirmed reports whether Redis confirms what the mirror says: see
+// MirrorOptions.
+func (m *Mirror) Confirmed() bool { return m.opts.Confirmed }
+
 // State is what the mirror is doing.
 func (m *Mirror) State() MirrorState {
 	state := MirrorState(m.phase.Load())

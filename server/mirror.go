@@ -10,7 +10,17 @@ import (
 const (
 	checkStrict = "strict" // by the store itself, each time
 	checkMirror = "mirror" // by a copy in this process that proves its age, else by the store
+
+	checkConfirmed = "confirmed" // by such a copy, each time that the store has confirmed it
 )
+
+// checkBy is the word for how checks are answered with a mirror.
+func checkBy(m *denylist.Mirror) string {
+	if m.Confirmed() {
+		return checkConfirmed
+	}
+	return checkMirror
+}
 
 // mirrorStates are all that a mirror may be in.
 var mirrorStates = []denylist.MirrorState{
@@ -25,7 +35,7 @@ type mirrorBody struct {
 	Entries     int64   `json:"entries"`
 	Bytes       int64   `json:"bytes"`
 	Wakes       int     `json:"wakes"`    // changes a second that it reads as they happen
-	Answered    uint64  `json:"answered"` // checks
+	Answered    uint64  `json:"answered"` // checks; those that the store confirmed, if it has to
 	Asked       uint64  `json:"asked"`    // checks that the store had to answer
 	Loads       uint64  `json:"loads"`
 	Gaps        uint64  `json:"gaps"`
@@ -41,7 +51,7 @@ func showMirror(m *denylist.Mirror) *mirrorBody {
 		Entries:     s.Entries,
 		Bytes:       s.Bytes,
 		Wakes:       s.Wakes,
-		Answered:    s.Answered,
+		Answered:    s.Answered + s.Confirmed,
 		Asked:       s.Asked,
 		Loads:       s.Loads,
 		Gaps:        s.Gaps,
@@ -76,7 +86,7 @@ func newMirrorMetrics(m *denylist.Mirror) *mirrorMetrics {
 		entries:   desc("entries", "Entries in the mirror."),
 		bytes:     desc("bytes", "Memory of the mirror's tables."),
 		wakes:     desc("wakes", "Changes a second that the mirror reads as they happen; over that it rests."),
-		checks:    desc("checks_total", "Checks by who answered: the mirror, or redis where it could not.", "by"),
+		checks:    desc("checks_total", "Checks by who answered: the mirror, confirmed if Redis confirmed it, or redis by their keys.", "by"),
 		loads:     desc("loads_total", "Loads that were completed."),
 		overtaken: desc("loads_overtaken_total", "Loads that began again, because changes came faster."),
 		gaps:      desc("gaps_total", "Times that changes were missed, and the mirror loaded again."),
@@ -121,6 +131,7 @@ func (c *mirrorMetrics) Collect(to chan<- prometheus.Metric) {
 	gauge(c.bytes, float64(s.Bytes))
 	gauge(c.wakes, float64(s.Wakes))
 	count(c.checks, s.Answered, "mirror")
+	count(c.checks, s.Confirmed, "confirmed")
 	count(c.checks, s.Asked, "redis")
 	count(c.loads, s.Loads)
 	count(c.overtaken, s.Overtaken)

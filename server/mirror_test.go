@@ -221,3 +221,20 @@ func TestMirrorIsShown(t *testing.T) {
 	assert.Contains(t, string(plain.operate("GET", "/v1/stats", "").body), `"check":"strict"`)
 	assert.NotContains(t, string(plain.operate("GET", "/metrics", "").body), "rescind_mirror_")
 }
+
+// TestConfirmedIsShown: who answered is told apart. A few checks at once ask
+// Redis, and none is answered by the mirror alone.
+func TestConfirmedIsShown(t *testing.T) {
+	t.Parallel()
+	m := newMirrored(t, denylist.MirrorOptions{Confirmed: true})
+	m.follow()
+	tokens := m.login()
+	m.alive(tokens.AccessToken)
+	page := string(m.operate("GET", "/metrics", "").body)
+	for _, line := range []string{
+		`rescind_mirror_checks_total{by="mirror"} 0`, `rescind_mirror_checks_total{by="confirmed"} 0`, `rescind_mirror_checks_total{by="redis"} 1`,
+	} {
+		assert.Contains(t, page, line+"\n")
+	}
+	assert.Contains(t, string(m.operate("GET", "/v1/stats", "").body), `"check":"confirmed"`)
+}

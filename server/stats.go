@@ -71,7 +71,7 @@ func (o *operatorAPI) stats(a *answer, r *http.Request) error {
 		Entries:       entriesBody{counts.Token, counts.Session, counts.Subject, counts.Issuer, counts.Total()},
 	}
 	if o.mirror != nil {
-		body.Check, body.Mirror = checkMirror, showMirror(o.mirror)
+		body.Check, body.Mirror = checkBy(o.mirror), showMirror(o.mirror)
 	}
 	if inspector, ok := o.store.(denylist.Inspector); ok {
 		found, err := inspector.Inspect(r.Context())

@@ -26,7 +26,7 @@ func (c *call) mirrorOf(store *denylist.Redis, log *slog.Logger) (*denylist.Mirr
 	opts.OnState, opts.OnProgress = t.state, t.progress
 	m, err := denylist.NewMirror(store, opts)
 	if err != nil {
-		return nil, usageError("--check mirror: %w", err).
+		return nil, usageError("--check %s: %w", c.check, err).
 			hint("--max-staleness is how old what a mirror says may be, one value for the fleet; --mirror-wakes how many changes a second it reads at once, 1 to 1000, or 0: by how many mirrors there are")
 	}
 	t.mirror = m
@@ -34,7 +34,7 @@ func (c *call) mirrorOf(store *denylist.Redis, log *slog.Logger) (*denylist.Mirr
 }
 
 func (c *call) mirrorOptions() denylist.MirrorOptions {
-	return denylist.MirrorOptions{Wakes: c.mirrorWakes, Shadow: shadowEvery}
+	return denylist.MirrorOptions{Wakes: c.mirrorWakes, Confirmed: c.check == "confirmed", Shadow: shadowEvery}
 }
 
 // mirrorTeller writes to the log what a mirror does. The mirror calls it from

@@ -45,7 +45,7 @@ func serveCommand(*pflag.FlagSet) action {
 type house struct {
 	ring       *rotation.KeyRing
 	store      rotation.Store
-	mirror     *denylist.Mirror // the store, with --check mirror; else nil
+	mirror     *denylist.Mirror // the store, with --check mirror or confirmed; else nil
 	log        *slog.Logger
 	login      server.Authenticator // nil: no login route
 	clients    *server.Clients      // nil: no clients
@@ -85,9 +85,9 @@ func (c *call) refuseIdle() error {
 				hint("the embedded store is in this process already: no check waits for a command")
 		}
 	}
-	if c.set("mirror-wakes") && c.check != "mirror" {
+	if c.set("mirror-wakes") && !c.mirrored() {
 		return usageError("%s is set, but check is %s", c.origin["mirror-wakes"], c.check).
-			hint("only a mirror is woken: add --check mirror, or leave it out")
+			hint("only a mirror is woken: add --check mirror or confirmed, or leave it out")
 	}
 	return nil
 }
@@ -121,7 +121,7 @@ func (c *call) redisHouse(ctx context.Context, token string) (*house, error) {
 		return nil, err
 	}
 	h.store, h.close = list.Store.(rotation.Store), list.close
-	if c.check == "mirror" {
+	if c.mirrored() {
 		if h.mirror, err = c.mirrorOf(list.Store.(*denylist.Redis), h.log); err != nil {
 			list.close()
 			return nil, err
@@ -141,8 +141,8 @@ func (c *call) embeddedHouse(token string) (*house, error) {
 				hint("redis, keys and issuer are named together (users and clients too, for logins and OAuth), or none of them is: then everything is made for the run")
 		}
 	}
-	if c.check == "mirror" {
-		return nil, usageError("%s is mirror, but redis is not set", c.origin["check"]).
+	if c.mirrored() {
+		return nil, usageError("%s is %s, but redis is not set", c.origin["check"], c.check).
 			hint("the embedded store is in this process already: there is nothing to mirror")
 	}
 	if err := c.settleAddresses(); err != nil {

@@ -115,7 +115,7 @@ func (s *settings) flags() *pflag.FlagSet {
 	spanOrZero(fs, &s.rotateEvery, "rotate-every", 5*time.Second)
 	fs.BoolVar(&s.rotateDeniesAccess, "rotate-denies-access", true, "")
 
-	choice(fs, &s.check, "check", "strict", "strict", "mirror")
+	choice(fs, &s.check, "check", "strict", "strict", "mirror", "confirmed")
 	span(fs, &s.maxStaleness, "max-staleness", time.Second)
 	span(fs, &s.checkTimeout, "check-timeout", 50*time.Millisecond)
 	positive(fs, &s.checkFlights, "check-flights", 4)
@@ -135,6 +135,9 @@ func (s *settings) flags() *pflag.FlagSet {
 func (s *settings) longestLifetime() time.Duration {
 	return max(s.maxAccessLifetime, s.maxRefreshLifetime)
 }
+
+// mirrored reports whether the server keeps a copy of the denylist.
+func (s *settings) mirrored() bool { return s.check != "strict" }
 
 // set reports whether a setting was given, rather than left at its default.
 func (s *settings) set(name string) bool { return s.origin[name] != "" }
