@@ -21,7 +21,7 @@ func atMost(times float64) target  { return target{"≤", times, "×"} }
 // The reasons for what is missed.
 const (
 	whyHot    = "half of a verdict is to read the clock, and much of the rest to compare the whole token"
-	whyHash   = "one hash of a token takes no longer than to read the clock, which a verdict does too"
+	whyHash   = "to read the clock takes twice as long as one hash of a token, and to compare the token nearly as long as one"
 	whyStrict = "a check asks for a key of each scope, where EXISTS asks for one"
 	whyRest   = "over its share of what all mirrors of a Redis may read, a mirror rests before it reads what came"
 	whyLone   = "there are two wake-ups in it, of Redis's reader and of who asks, on busy cores"
