@@ -42,7 +42,7 @@ func (s *Stand) Dials() tune.Dials {
 	mirrored := func(at tune.Point) bool { return at[0] == 1 }
 	pool := s.poolSize()
 	return tune.Dials{
-		{Name: DialCheck, Values: []string{"strict", "mirror"}, Weakens: map[int]string{1: boundedCost}},
+		{Name: DialCheck, Values: []string{"strict", "mirror", "confirmed"}, Weakens: map[int]string{1: boundedCost}},
 		// Not 1, fast as it is: behind one answer that is late everybody would wait.
 		{Name: DialFlights, Values: []string{"2", "4", "8", "16", "32"}, Default: 1, Idle: mirrored},
 		{Name: DialWindow, Values: []string{"100us", "250us", "500us", "1ms", "2ms", "5ms"}, Default: 4, Idle: mirrored},
@@ -113,7 +113,7 @@ func (s *Stand) SettingsAt(p tune.Point) Settings {
 		number, _ := strconv.Atoi(d.Values[p[i]]) // of our own values, above
 		switch d.Name {
 		case DialCheck:
-			of.Mirror = d.Values[p[i]] == "mirror"
+			of.Mirror, of.Confirmed = true, d.Values[p[i]] == "confirmed"
 		case DialFlights:
 			of.CheckFlights = number
 		case DialWindow:

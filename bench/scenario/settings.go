@@ -24,7 +24,8 @@ type Settings struct {
 	CheckFlights int           // default 4
 	CheckBatch   int           // default 1024
 	CheckWindow  time.Duration // default 2 ms
-	Mirror       bool          // a check asks a mirror: bounded, not strict
+	Mirror       bool          // a check asks a mirror: bounded, not strict, unless
+	Confirmed    bool          // Redis confirms what the mirror says
 	MirrorWakes  int           // 0: the mirror's own share
 	CacheEntries int           // default 32,768
 }
@@ -42,6 +43,8 @@ func (of Settings) check() error {
 		return badKnob("a negative setting: %+v", of)
 	case of.MirrorWakes > 0 && !of.Mirror:
 		return badKnob("wakes of a mirror where there is none")
+	case of.Confirmed && !of.Mirror:
+		return badKnob("confirming a mirror where there is none")
 	}
 	return nil
 }
@@ -125,7 +128,7 @@ func (s *Stand) openCandidate(ctx context.Context, c *Candidate, name string, of
 	}
 	list := verifier.Denylist(store)
 	if of.Mirror {
-		if list, stop, err = s.mirrorFor(ctx, c, client, store, of.MirrorWakes); err != nil {
+		if list, stop, err = s.mirrorFor(ctx, c, client, store, of); err != nil {
 			return err
 		}
 	}
@@ -136,18 +139,18 @@ func (s *Stand) openCandidate(ctx context.Context, c *Candidate, name string, of
 	if err := s.fillCache(ctx, v, of.CacheEntries); err != nil {
 		return err
 	}
-	c.contender, c.checks = s.tuned(name, v, of.Mirror), s.asking(name, store)
+	c.contender, c.checks = s.tuned(name, v, of.Mirror && !of.Confirmed), s.asking(name, store)
 	return nil
 }
 
 // mirrorFor is a candidate's mirror, which asks Redis where it cannot tell, as in
 // production. Where somebody revokes it is taken down how late it hears of that.
-func (s *Stand) mirrorFor(ctx context.Context, c *Candidate, client redis.UniversalClient, store *denylist.Redis, wakes int) (*denylist.Mirror, func() error, error) {
-	if s.revoking != nil {
+func (s *Stand) mirrorFor(ctx context.Context, c *Candidate, client redis.UniversalClient, store *denylist.Redis, of Settings) (*denylist.Mirror, func() error, error) {
+	if s.revoking != nil && !of.Confirmed { // which is never late
 		c.lag = newLag(s.revoking.promise)
 		client.AddHook(c.lag)
 	}
-	m, stop, err := s.mirrorOf(ctx, store, denylist.MirrorOptions{Wakes: wakes})
+	m, stop, err := s.mirrorOf(ctx, store, denylist.MirrorOptions{Wakes: of.MirrorWakes, Confirmed: of.Confirmed})
 	if err != nil {
 		return nil, stop, err
 	}

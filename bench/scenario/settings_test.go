@@ -72,6 +72,9 @@ func TestDials_Defaults(t *testing.T) {
 	mirror := tune.Point{1, 1, 4, 2, 0, 0}
 	assert.Equal(t, Settings{Mirror: true}, s.SettingsAt(mirror))
 	assert.NotEmpty(t, dials.Costs(mirror))
+	confirmed := tune.Point{2, 1, 4, 2, 0, 0}
+	assert.Equal(t, Settings{Mirror: true, Confirmed: true}, s.SettingsAt(confirmed))
+	assert.Empty(t, dials.Costs(confirmed), "which is strict")
 }
 
 // A larger cache is tried only where there are tokens for it.
@@ -111,6 +114,7 @@ func TestCandidate_Refused(t *testing.T) {
 		"a negative window":  {CheckWindow: -1},
 		"a window too long":  {CheckWindow: time.Hour},
 		"wakes of no mirror": {MirrorWakes: 16},
+		"confirming nothing": {Confirmed: true},
 		"too many wakes":     {Mirror: true, MirrorWakes: 1001},
 		"a negative cache":   {CacheEntries: -1},
 		"a cache too large":  {CacheEntries: 1 << 60},

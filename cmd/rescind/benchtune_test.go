@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -225,8 +226,14 @@ func TestTune_Config(t *testing.T) {
 	assert.Equal(t, 64, c.mirrorWakes)
 	assert.Contains(t, bounded.config(), "# costs a guarantee: a revocation is denied at most max-staleness later")
 	assert.Contains(t, bounded.goOptions(), "denylist.MirrorOptions{Wakes: 64} // of the denylist.NewMirror that the verifier is to ask")
+	confirmed := foundAmong(t, 10, tune.Point{2, 1, 4, 2, 0, 0}, vars)
+	require.NoError(t, os.WriteFile(path, []byte(confirmed.config()), 0o600))
+	c, err = prepare([]string{"serve", "--config", path}, std, environment(nil))
+	require.NoError(t, err, confirmed.config())
+	assert.Equal(t, "confirmed", c.check)
+	assert.Contains(t, confirmed.found(), "Guarantee: strict")
 	compile := typeChecker(t)
-	assert.NoError(t, compile(append(strict.goOptions(), bounded.goOptions()...)...))
+	assert.NoError(t, compile(slices.Concat(strict.goOptions(), bounded.goOptions(), confirmed.goOptions())...))
 	assert.Error(t, compile("denylist.RedisOptions{CheckFlight: 16}"), "which there is not")
 	assert.Error(t, compile("denylist.MirrorOptions{Wakes: 16 * time.Second}"), "which is no number")
 	assert.Contains(t, strict.nearer(), "--guarantee bounded")

@@ -115,7 +115,10 @@ func (t *tuning) goOptions() []string {
 		case "check-timeout":
 			of["denylist.RedisOptions"] = append(of["denylist.RedisOptions"], "CheckTimeout: "+goDuration(t.tail.raise))
 		case scenario.DialCheck:
-			of["denylist.MirrorOptions"] = append([]string{}, of["denylist.MirrorOptions"]...)
+			of["denylist.MirrorOptions"] = []string{} // as it is
+			if t.settings.Confirmed {
+				of["denylist.MirrorOptions"] = []string{"Confirmed: true"}
+			}
 		case scenario.WakesName:
 			of["denylist.MirrorOptions"] = append(of["denylist.MirrorOptions"], "Wakes: "+c.value)
 		case scenario.DialCache:

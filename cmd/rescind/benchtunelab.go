@@ -95,7 +95,7 @@ func (l *lab) contenders(ctx context.Context, r tune.Round) ([]bench.Contender, 
 // settingsAt are those of a point. A mirror has the wakes that were found before.
 func (l *lab) settingsAt(at tune.Point) scenario.Settings {
 	of := l.stand.SettingsAt(at)
-	if of.Mirror && l.wakes != nil {
+	if of.Mirror && !of.Confirmed && l.wakes != nil { // one that is confirmed is never late
 		of.MirrorWakes = l.wakes.value()
 	}
 	return of

@@ -81,8 +81,11 @@ func (t *tuning) wakesVerdict(i int) string {
 // late reports whether the answer's mirror misses the aim for it. What is strict
 // is never late.
 func (t *tuning) late() bool {
-	return t.flags.stale > 0 && t.settings.Mirror && t.wakes.heard[t.wakes.best].P99 > t.flags.stale
+	return t.flags.stale > 0 && t.stales() && t.wakes.heard[t.wakes.best].P99 > t.flags.stale
 }
+
+// stales reports whether the answer is a mirror's alone.
+func (t *tuning) stales() bool { return t.settings.Mirror && !t.settings.Confirmed }
 
 // kept reports whether all aims are.
 func (t *tuning) kept() bool { return t.outcome.Kept() && !t.late() }
@@ -94,8 +97,8 @@ func (t *tuning) lateAim() string {
 	}
 	aim := "stale-p99=" + formatDuration(t.flags.stale)
 	switch {
-	case !t.settings.Mirror:
-		return fmt.Sprintf("Kept: %s: without a mirror nothing is stale.\n", aim)
+	case !t.stales():
+		return fmt.Sprintf("Kept: %s: what is strict is never stale.\n", aim)
 	case t.late():
 		return fmt.Sprintf("NOT KEPT: %s.\n", t.lateBy())
 	}
