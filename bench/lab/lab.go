@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strings"
 	"time"
 
@@ -45,7 +46,7 @@ type Lab struct {
 // leaves running is ended. First it removes the directories of this user's servers
 // whose process was killed, if that is sure.
 func Open(ctx context.Context, executable string, watched bool) (*Lab, error) {
-	sweep(room())
+	sweep(os.TempDir())
 	l := &Lab{}
 	var err error
 	if l.primary, err = Start(ctx, executable, Port, persistence()...); err != nil || !watched {

@@ -53,7 +53,7 @@ type Server struct {
 // until it answers. args are redis-server's own and win over what is set here:
 // Start(ctx, path, lab.Port, "--appendonly", "yes").
 func Start(ctx context.Context, executable string, where Where, args ...string) (*Server, error) {
-	return launch(ctx, func(s *Server) error {
+	return launch(ctx, where, func(s *Server) error {
 		if err := s.choose(where); err != nil {
 			return err
 		}
@@ -72,7 +72,7 @@ func Watch(ctx context.Context, executable, name string, of *Server, down time.D
 	if err != nil {
 		return nil, fmt.Errorf("lab: watching a server on a socket: %w", err)
 	}
-	return launch(ctx, func(s *Server) error {
+	return launch(ctx, Port, func(s *Server) error {
 		if err := s.choose(Port); err != nil {
 			return err
 		}
@@ -94,17 +94,17 @@ var errEnded = errors.New("it ended")
 
 // launch tries a few times: a free port may be taken before Redis binds it, and
 // then Redis ends. What else there may be is no better the next time.
-func launch(ctx context.Context, prepare func(*Server) error) (s *Server, err error) {
+func launch(ctx context.Context, where Where, prepare func(*Server) error) (s *Server, err error) {
 	for range 5 {
-		if s, err = launchOnce(ctx, prepare); err == nil || !errors.Is(err, errEnded) || ctx.Err() != nil {
+		if s, err = launchOnce(ctx, where, prepare); err == nil || !errors.Is(err, errEnded) || ctx.Err() != nil {
 			return s, err
 		}
 	}
 	return nil, err
 }
 
-func launchOnce(ctx context.Context, prepare func(*Server) error) (*Server, error) {
-	dir, lock, err := claimedDir(room())
+func launchOnce(ctx context.Context, where Where, prepare func(*Server) error) (*Server, error) {
+	dir, lock, err := claimedDir(where.room())
 	if err != nil {
 		return nil, err
 	}
@@ -118,14 +118,15 @@ func launchOnce(ctx context.Context, prepare func(*Server) error) (*Server, erro
 	return s, nil
 }
 
-// room is where directories of servers are: that for temporary files, unless its
-// name is so long that a socket there would have none. A socket's path may have
+// room is where directories of servers are: that for temporary files, unless a
+// socket is to be there and its name is too long for that. A socket's path may have
 // 104 bytes at most, of which the server's directory takes 30 and others need a few.
-func room() string {
-	if dir := os.TempDir(); len(dir) <= 64 {
-		return dir
+func (where Where) room() string {
+	dir := os.TempDir()
+	if where == Socket && len(dir) > 64 {
+		return "/tmp"
 	}
-	return "/tmp"
+	return dir
 }
 
 // choose chooses where to listen.
