@@ -48,9 +48,12 @@ func checkConfirmedKind() kind {
 	}
 }
 
-// confirmed is a mirror of the run's denylist whose answers Redis confirms: one
-// for each who asks, since a run rarely has two.
+// confirmed is a mirror of the run's denylist whose answers Redis confirms. It
+// shares no table with the one that answers alone.
 func (s *Stand) confirmed(ctx context.Context) (*denylist.Mirror, error) {
+	if s.confirms != nil {
+		return s.confirms, nil
+	}
 	store, err := s.denylist(ctx)
 	if err != nil {
 		return nil, err
@@ -60,5 +63,6 @@ func (s *Stand) confirmed(ctx context.Context) (*denylist.Mirror, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.confirms = m.Mirror
 	return m.Mirror, m.settle(ctx, s.population)
 }

@@ -69,7 +69,11 @@ func (s *Stand) mirrorOf(ctx context.Context, store *denylist.Redis, opts denyli
 	}
 	defer s.redis.restrained(ctx)()
 	defer s.redis.loading.apply(ctx)()
-	if err := m.load(ctx, func(share float64) { s.progress("loading the mirror", share) }); err != nil {
+	loading := "loading the mirror"
+	if opts.Confirmed {
+		loading += " that Redis confirms"
+	}
+	if err := m.load(ctx, func(share float64) { s.progress(loading, share) }); err != nil {
 		return nil, stop, fmt.Errorf("scenario: loading the mirror: %w", err)
 	}
 	return m, stop, nil

@@ -323,6 +323,6 @@ func TestProgressIsTold(t *testing.T) {
 	require.NoError(t, s.Close())
 	assert.Equal(t, map[string]float64{
 		"opening Redis": 0, "minting tokens": 1, "filling the denylist": 1, "filling a denylist of 50, some 1 MiB of Redis,": 1, "setting plain keys": 1, "filling the memory": 1,
-		"loading the mirror": 1, "starting another process": 1, "warming the cache": 1,
+		"loading the mirror": 1, "loading the mirror that Redis confirms": 1, "starting another process": 1, "warming the cache": 1,
 	}, last)
 }

@@ -59,6 +59,7 @@ type Stand struct {
 	population *population        // nil: not minted yet
 	memory     *denylist.Memory   // nil: no scenario asked for it
 	mirrored   *mirrorSide        // nil: no scenario asked for it
+	confirms   *denylist.Mirror   // likewise
 	revoking   *revoking          // nil: nobody does beside what is measured
 	sizes      map[int]*sizedSide // of cold starts
 	contenders []bench.Contender
