@@ -99,7 +99,7 @@ func TestWhatIsMissing(t *testing.T) {
 	}
 	// Whoever mistypes a name is told which there are.
 	_, err := Open(t.Context(), []string{"verfy"}, Defaults(), nil)
-	assert.ErrorContains(t, err, "check-miss, check-hit, verify")
+	assert.ErrorContains(t, err, "check-miss, check-hit, check-confirmed, verify")
 }
 
 func TestUnreachableRedis(t *testing.T) {
