@@ -101,7 +101,7 @@ func passes(t *testing.T, conn *grpc.ClientConn, token string) (code int) {
 
 func TestServesRescindsTokensAndOthers(t *testing.T) {
 	t.Parallel()
-	for _, check := range []string{"strict", "mirror"} {
+	for _, check := range []string{"strict", "confirmed", "mirror"} {
 		t.Run(check, func(t *testing.T) {
 			t.Parallel()
 			redis := redistest.Start(t)
@@ -181,7 +181,7 @@ func TestRefusesToStart(t *testing.T) {
 		{"a Redis that evicts", map[string]string{"RESCIND_REDIS": evicting.URL()}, "", exitUsage, "evict"},
 		{"no Redis there", map[string]string{"RESCIND_REDIS": "redis://127.0.0.1:1"}, "", exitCannotTell, "refused"},
 		{"too much leeway", nil, "--leeway 3m", exitUsage, "leeway"},
-		{"a check that is none", nil, "--check fast", exitUsage, "strict or mirror"},
+		{"a check that is none", nil, "--check fast", exitUsage, "strict, confirmed or mirror"},
 		{"a duration that is none", map[string]string{"RESCIND_SKEW_MARGIN": "soon"}, "", exitUsage, "skew_margin"},
 		{"half of TLS", nil, "--tls-cert cert.pem", exitUsage, "both tls-cert and tls-key"},
 		{"an issuer that nobody knows", nil, "--forward-auth-issuers https://other.test", exitUsage, "is not trusted"},

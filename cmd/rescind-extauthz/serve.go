@@ -83,8 +83,9 @@ func (v *service) trust() error {
 		return fmt.Errorf("[[issuers]]: %w", err)
 	}
 	var list verifier.Denylist = v.redis
-	if v.settings.check == "mirror" {
-		if v.mirror, err = denylist.NewMirror(v.redis, denylist.MirrorOptions{OnState: v.mirrorState}); err != nil {
+	if v.settings.check != "strict" {
+		options := denylist.MirrorOptions{Confirmed: v.settings.check == "confirmed", OnState: v.mirrorState}
+		if v.mirror, err = denylist.NewMirror(v.redis, options); err != nil {
 			return err
 		}
 		list = v.mirror

@@ -54,7 +54,7 @@ func (s *settings) flags() *pflag.FlagSet {
 	fs.StringVar(&s.prefix, "prefix", "rescind", "of every key in Redis")
 	fs.IntVar(&s.partitions, "partitions", 1, "1 or 16")
 	fs.BoolVar(&s.skipInspection, "insecure-skip-inspection", false, "vouch for a Redis without INFO")
-	fs.StringVar(&s.check, "check", "strict", "strict, or mirror")
+	fs.StringVar(&s.check, "check", "strict", "strict, confirmed or mirror")
 	span := func(to *time.Duration, name string, preset time.Duration, positive bool, usage string) {
 		*to = preset
 		fs.Var(duration.Value{To: to, Positive: positive}, name, usage)
@@ -124,8 +124,8 @@ func (s *settings) complete(getenv func(string) string) (err error) {
 	switch {
 	case s.redis == "" || s.issuer == "":
 		return errors.New("missing redis or issuer: as a flag, a variable (RESCIND_REDIS) or a key of the --config file")
-	case s.check != "strict" && s.check != "mirror":
-		return fmt.Errorf("check %q: want strict or mirror", s.check)
+	case s.check != "strict" && s.check != "confirmed" && s.check != "mirror":
+		return fmt.Errorf("check %q: want strict, confirmed or mirror", s.check)
 	case (s.tlsCert == "") != (s.tlsKey == ""):
 		return errors.New("want both tls-cert and tls-key, or none")
 	}
