@@ -5,6 +5,7 @@ import (
 	"errors"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -94,6 +95,38 @@ func TestCache_KeysThatCannotSayWhetherTheyChanged(t *testing.T) {
 	assert.Zero(t, v.CacheStats().Entries)
 	assert.Zero(t, v.CacheStats().Bytes)
 	assert.Equal(t, uint64(1), v.CacheStats().Voided)
+}
+
+// What only ends like a token that is kept is refused for its form before any
+// key is asked for, whatever became of the keys (R1).
+func TestR1_NoKeyIsAskedForWhatOnlyEndsLikeAKeptToken(t *testing.T) {
+	t.Parallel()
+	f := newForge(t, ES256)
+	over := newTurning(f.key)
+	over.now.Store(&Generation{Until: testNow})
+	turned := newTurning(f.key)
+	for name, keys := range map[string]struct {
+		KeySet
+		of *changing
+	}{"not versioned": {of: &changing{key: f.key}}, "over": {over, &over.changing}, "turned": {turned, &turned.changing}} {
+		if keys.KeySet == nil {
+			keys.KeySet = keys.of
+		}
+		v := verifierOf(t, f, keys.KeySet, testClock)
+		raw := f.token()
+		_, err := v.Verify(t.Context(), raw)
+		require.NoError(t, err)
+		turned.now.Store(&Generation{})
+		asked := keys.of.asked
+		for _, junk := range []string{"!" + raw[1:], strings.Repeat("A", MaxTokenSize) + raw, raw[len(raw)-hashed:]} {
+			_, err := v.Verify(t.Context(), junk)
+			require.Error(t, err)
+		}
+		assert.Equal(t, asked, keys.of.asked, name)
+		_, err = v.Verify(t.Context(), raw)
+		require.NoError(t, err)
+		assert.Equal(t, uint64(1), v.CacheStats().Hits, "%s: the token is still kept", name)
+	}
 }
 
 // Another key of the same kid did not make the old one's signatures.

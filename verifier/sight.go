@@ -35,14 +35,18 @@ type sight struct {
 }
 
 // holds reports whether the key that verified the token is still the one that
-// its issuer has for it. gone: it is not, and will not be.
-func (s *sight) holds(ctx context.Context) (holds, gone bool) {
+// its issuer has for it. gone: it is not, and will not be. Who asks for a key may
+// wait for the network: none is asked for if raw is another token (R1).
+func (s *sight) holds(ctx context.Context, raw string) (holds, gone bool) {
 	if s.issuer.fixed {
 		return true, false
 	}
 	g := s.issuer.generation()
 	if g != nil && s.verified.Load() == g {
 		return true, false
+	}
+	if s.raw != raw {
+		return false, false
 	}
 	if holds, gone = s.issuer.has(ctx, s.kid, s.key); holds {
 		s.verified.Store(g)
@@ -100,10 +104,10 @@ func (v *Verifier) recall(ctx context.Context, s *sight, raw string) (told bool,
 	if !v.trusts[s.issuer.number] {
 		return false, nil
 	}
-	holds, gone := s.holds(ctx)
+	holds, gone := s.holds(ctx, raw)
 	if holds {
-		if told, err = v.judge(ctx, s, raw, s.verified.Load()); told {
-			return true, err
+		if told, err = v.judge(ctx, s, raw, s.verified.Load()); told || s.raw != raw {
+			return told, err
 		}
 		// A key's time is over: if not this one's, the clock is read again,
 		// since asking may have taken long.
