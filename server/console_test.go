@@ -30,5 +30,7 @@ func TestConsole(t *testing.T) {
 	assert.Contains(t, page, `[".", ".."].includes(idOf(e))`)
 	// A token that is pasted says itself what is revoked: no scope is sent beside it.
 	assert.Contains(t, page, `else body.token = $("id").value.trim()`)
+	// The state, read again, takes back what reading it said, and no other problem.
+	assert.Contains(t, page, `if (["", said].includes($("problem").textContent)) $("problem").textContent = said = now;`)
 	s.ask("GET", "/", "", "").refused(http.StatusNotFound, "not_found")
 }
