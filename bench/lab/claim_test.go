@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -54,12 +55,21 @@ func TestKilledOwner(t *testing.T) {
 	var dir, addr string
 	_, err = fmt.Sscan(line, &dir, &addr)
 	require.NoError(t, err)
-	foreign := filepath.Join(room, "rescind-lab-of-somebody")
-	require.NoError(t, os.Mkdir(foreign, 0o700))
+	text, err := os.ReadFile(filepath.Join(dir, "owner"))
+	require.NoError(t, err)
+	foreign := map[string]string{
+		"rescind-lab-of-somebody": string(text), "rescind-lab": string(text), // names
+		"rescind-lab1": "", "rescind-lab2": "me", "rescind-lab3": strings.TrimSpace(string(text)) + ".example\n", "rescind-lab4": string(text) + "\n",
+	}
+	for name, text := range foreign {
+		require.NoError(t, os.Mkdir(filepath.Join(room, name), 0o700))
+		require.NoError(t, os.WriteFile(filepath.Join(room, name, "owner"), []byte(text), 0o600))
+	}
+	require.NoError(t, os.Mkdir(filepath.Join(room, "rescind-lab5"), 0o700))
 	target := filepath.Join(t.TempDir(), "target")
 	require.NoError(t, os.Mkdir(target, 0o700))
-	require.NoError(t, os.WriteFile(filepath.Join(target, "owner"), nil, 0o600))
-	require.NoError(t, os.Symlink(target, filepath.Join(room, "rescind-lab-link")))
+	require.NoError(t, os.WriteFile(filepath.Join(target, "owner"), text, 0o600))
+	require.NoError(t, os.Symlink(target, filepath.Join(room, "rescind-lab6")))
 
 	mine := open(t, false)
 	assert.DirExists(t, dir, "its owner lives")
@@ -79,7 +89,10 @@ func TestKilledOwner(t *testing.T) {
 		return os.IsNotExist(err)
 	}
 	require.Eventually(t, removed, 10*time.Second, 10*time.Millisecond)
-	assert.DirExists(t, foreign, "nobody's is not ours")
+	for name := range foreign {
+		assert.FileExists(t, filepath.Join(room, name, "owner"), "what is not surely ours")
+	}
+	assert.DirExists(t, filepath.Join(room, "rescind-lab5"), "nobody's is not ours")
 	assert.FileExists(t, filepath.Join(target, "owner"), "what a link leads to is not ours")
 	assert.NoError(t, impatient(t, mine).Ping(t.Context()).Err(), "those that live are not touched")
 }
