@@ -119,6 +119,9 @@ func refusalIn(status int, data []byte, unknown error) error {
 	case status == http.StatusBadRequest:
 		return fmt.Errorf("%w: %w", denylist.ErrInvalid, why)
 	}
-	return (&failure{code: exitCannotTell, err: fmt.Errorf("%w: %w", unknown, why)}).
-		hint("the server's log says what is wrong with its Redis; --redis URL asks that Redis past the server")
+	f := &failure{code: exitCannotTell, err: fmt.Errorf("%w: %w", unknown, why)}
+	if status != http.StatusServiceUnavailable {
+		return f
+	}
+	return f.hint("the server's log says what is wrong with its Redis; --redis URL asks that Redis past the server")
 }

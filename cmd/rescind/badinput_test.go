@@ -189,7 +189,7 @@ func TestBadCalls(t *testing.T) {
 		{"serve --access-ttl 0", `--access-ttl "0": must be longer than 0`},
 		{"serve --style triple", `--style "triple": want pair or single`},
 		{"serve --check mirror", "--check is mirror, but redis is not set"},
-		{"serve --check loose", `--check "loose": want strict or mirror`},
+		{"serve --check loose", `--check "loose": want strict or mirror or confirmed`},
 		{"serve --partitions one", `--partitions "one": must be an integer`},
 		{"serve --rotate-denies-access=maybe", `--rotate-denies-access "maybe": must be true or false`},
 		{"serve --clients file", "--clients is set, but redis is not"},

@@ -21,9 +21,6 @@ func checkCommand(fs *pflag.FlagSet) action {
 			return usageError("nothing to check").
 				hint("name --jti, --sid, --sub or --issuer-wide; a token is checked with rescind token verify")
 		}
-		if err := c.refuseLoginName(what.sub); err != nil {
-			return err
-		}
 		list, err := c.openDenylist(ctx)
 		if err != nil {
 			return err
@@ -31,6 +28,9 @@ func checkCommand(fs *pflag.FlagSet) action {
 		defer list.close()
 		issuer, err := c.issuerFor(list)
 		if err != nil {
+			return err
+		}
+		if err := c.refuseLoginName(list, issuer, what.sub); err != nil {
 			return err
 		}
 		found := []denylist.Entry{}

@@ -76,8 +76,11 @@ func (c *call) readToken(ctx context.Context, path string) (string, error) {
 func bareToken(text string) string {
 	text = strings.TrimSpace(text)
 	words := strings.Fields(text)
-	if n := len(words); n > 1 && n < 4 && strings.EqualFold(words[n-2], "Bearer") {
-		return words[n-1]
+	if len(words) > 0 && strings.EqualFold(words[0], "Authorization:") {
+		words = words[1:]
+	}
+	if len(words) == 2 && strings.EqualFold(words[0], "Bearer") {
+		return words[1]
 	}
 	return text
 }

@@ -11,6 +11,24 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+func TestBareToken(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		" a.b.c\n":                         "a.b.c",
+		"Bearer a.b.c":                     "a.b.c",
+		"authorization: bearer  a.b.c\r\n": "a.b.c",
+		"Cookie: Bearer a.b.c":             "Cookie: Bearer a.b.c",
+		"Authorization: Basic a.b.c":       "Authorization: Basic a.b.c",
+		"Authorization: a.b.c":             "Authorization: a.b.c",
+		"Bearer a.b.c d":                   "Bearer a.b.c d",
+		"Bearer Bearer a.b.c":              "Bearer Bearer a.b.c",
+		"Bearer":                           "Bearer",
+		"\n":                               "",
+	} {
+		assert.Equal(t, want, bareToken(text), "%q", text)
+	}
+}
+
 // Whatever a token holds, what is shown of it drives no terminal.
 func FuzzInspect(f *testing.F) {
 	f.Add(encode(`{"alg":"ES256"}`) + "." + encode(`{"sub":"alice","exp":1700000000}`) + ".c2ln")

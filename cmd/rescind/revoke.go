@@ -31,14 +31,14 @@ func revokeCommand(fs *pflag.FlagSet) action {
 			return err
 		}
 		defer list.close()
-		if err := c.refuseLoginName(what.sub); err != nil {
-			return err
-		}
 		if len(names) == 0 {
 			return c.revokeToken(ctx, list, *tokenFile, terms)
 		}
 		issuer, err := c.issuerFor(list)
 		if err != nil {
+			return err
+		}
+		if err := c.refuseLoginName(list, issuer, what.sub); err != nil {
 			return err
 		}
 		entry := denylist.Entry{Scope: names[0].scope, Issuer: issuer, ID: names[0].id, Revoked: &denylist.Revoked{}}

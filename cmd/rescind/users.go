@@ -140,22 +140,39 @@ func (c *call) endSessions(ctx context.Context, list *denylister, user server.Us
 
 // refuseLoginName refuses, where the file of users is named, one of its names
 // as a subject: tokens have an id there, so that an entry would deny nobody,
-// and look as if it did. A file that cannot be read keeps nobody from revoking.
-func (c *call) refuseLoginName(sub string) error {
-	if sub == "" || c.users == "" {
+// and look as if it did. What may be an id keeps nobody from revoking: one in the
+// file, one of another issuer, any while the file cannot be read.
+func (c *call) refuseLoginName(list *denylister, issuer, sub string) error {
+	if sub == "" || c.users == "" || !c.isOwn(list, issuer) {
 		return nil
 	}
 	users, err := server.OpenUsers(c.users)
 	if err != nil {
 		return nil
 	}
+	var named server.User
 	for _, u := range users.List() {
-		if sub != u.Subject && (sub == u.Name || strings.EqualFold(sub, u.Email)) {
-			return usageError("--sub %q is the name of a user, and no token has it", sub).
-				hint("the sub of that user's tokens: --sub %s", u.Subject)
+		if sub == u.Subject {
+			return nil
+		}
+		if sub == u.Name || strings.EqualFold(sub, u.Email) {
+			named = u
 		}
 	}
-	return nil
+	if named.Subject == "" {
+		return nil
+	}
+	return usageError("--sub %q is the name of a user, and no token has it", sub).
+		hint("the sub of that user's tokens: --sub %s", named.Subject)
+}
+
+// isOwn reports whether users log in at an issuer, as far as that is known: one
+// that --issuer names need not be ours, unless the file of users is named there too.
+func (c *call) isOwn(list *denylister, issuer string) bool {
+	if r, ok := list.Store.(*remote); ok {
+		return issuer == r.stats.Issuer
+	}
+	return c.origin["issuer"] != "--issuer" || c.origin["users"] == "--users"
 }
 
 // userRow is a user as --json shows it.
