@@ -274,11 +274,13 @@ func (m *Mirror) findOwn(t *Token, names *digests, f *found, login, heard int64)
 		keys = append(keys, mirrorKey{ScopeSubject, names[ScopeSubject]})
 	}
 	f.ask = m.own.look(keys, func(s Scope, w ownWrite) {
-		f.own = f.own || !w.late // of what Redis has forgotten it cannot be asked
-		f.add(t, s, w.hit, login, heard)
+		f.own = f.own || !w.late
+		if f.add(t, s, w.hit, login, heard) && w.late {
+			f.sure = true // Redis may have forgotten it: it cannot be asked
+		}
 	})
 	if f.ask {
-		f.denial, f.from = nil, 0
+		f.denial, f.from, f.sure = nil, 0, false
 	}
 	return f.denial != nil && f.from == 0
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -63,17 +64,15 @@ func (m *Mirror) checkConfirmed(ctx context.Context, t Token) error {
 	}
 	sent := m.authority.now()
 	end := m.checks.end(sent)
-	if m.authority.flying.Load() < manyChecks {
-		return m.checkByKeys(ctx, t, m.glance(&t), sent, end)
-	}
-	if !m.pending.empty() {
-		if err := m.attempted(m.keys.places(t), t); err != nil {
-			return err
+	var told confirmation // of nothing: a few ask for their keys
+	var failed error
+	if m.authority.flying.Load() >= manyChecks {
+		if !m.pending.empty() {
+			if err := m.attempted(m.keys.places(t), t); err != nil {
+				return err
+			}
 		}
-	}
-	told, err := m.confirmed(ctx, end, sent)
-	if err != nil {
-		return unavailable("check", because(ctx, err))
+		told, failed = m.confirmed(ctx, end, sent)
 	}
 	g := m.glance(&t) // now: what it finds was there when Redis answered, or came since
 	if m.opts.Shadow > 0 {
@@ -81,6 +80,9 @@ func (m *Mirror) checkConfirmed(ctx context.Context, t Token) error {
 	}
 	if err, known := g.confirmed(told, &t); known {
 		return err
+	}
+	if failed != nil {
+		return unavailable("check", because(ctx, failed))
 	}
 	return m.checkByKeys(ctx, t, g, sent, end)
 }
@@ -98,7 +100,8 @@ func (m *Mirror) confirmed(ctx context.Context, end *deadline, sent int64) (conf
 	return s.told, nil // whatever failed, the keys are asked for
 }
 
-// confirmed is Verdict of a glance at what was confirmed before.
+// confirmed is Verdict of a glance at what was confirmed before. What Redis has
+// forgotten (R18) and what this process attempts need nobody's word.
 func (g Glance) confirmed(told confirmation, t *Token) (err error, known bool) {
 	f := g.found
 	if f == nil || !f.sure {
@@ -160,9 +163,11 @@ func (m *Mirror) writtenSince(at marks) (written []mirrorKey, failed error) {
 	r, sent := m.Redis, m.authority.now()
 	ctx := m.checks.end(sent).bound(context.Background())
 	pipe := r.client.Pipeline()
+	seqs := make([]*redis.SliceCmd, len(at))
 	logs := make([]*redis.XMessageSliceCmd, len(at))
 	probes := make([]*redis.IntCmd, len(at))
 	for p, mark := range at {
+		seqs[p] = pipe.HMGet(ctx, r.keys.meta(p), "seq") // first: the log may have more by then
 		logs[p] = pipe.XRangeN(ctx, r.keys.log(p), mark.id, "+", mostBehind+2)
 		if r.authority.due(p, sent) {
 			probes[p] = pipe.SetRange(ctx, r.keys.probe(p), 0, "")
@@ -170,13 +175,14 @@ func (m *Mirror) writtenSince(at marks) (written []mirrorKey, failed error) {
 	}
 	_, _ = pipe.Exec(ctx) // each command has its own error
 	for p, mark := range at {
-		read, err := logs[p].Result()
+		newest, err := seqIn(seqs[p].Result())
+		err = errors.Join(err, logs[p].Err())
 		if probes[p] != nil {
 			err = errors.Join(err, probes[p].Err())
 		}
 		r.learn(asking{partition: p, probe: probes[p]}, sent, err)
 		if err == nil {
-			written, err = mark.behind(read, written)
+			written, err = mark.behind(logs[p].Val(), newest, written)
 		}
 		failed = errors.Join(failed, err)
 	}
@@ -184,8 +190,9 @@ func (m *Mirror) writtenSince(at marks) (written []mirrorKey, failed error) {
 }
 
 // behind adds the entries of the records behind a mark to others. The log is
-// read from the mark's own record on: without that it may be another history.
-func (m mark) behind(read []redis.XMessage, to []mirrorKey) ([]mirrorKey, error) {
+// read from the mark's own record on: without that it may be another history;
+// and up to the number of the newest change: without that its end may be gone.
+func (m mark) behind(read []redis.XMessage, newest uint64, to []mirrorKey) ([]mirrorKey, error) {
 	if len(read) > mostBehind+1 {
 		return nil, errFarBehind
 	}
@@ -214,7 +221,23 @@ func (m mark) behind(read []redis.XMessage, to []mirrorKey) ([]mirrorKey, error)
 	if !known {
 		return nil, fmt.Errorf("%w: a log of another history", ErrGap)
 	}
+	if newest > m.seq {
+		return nil, fmt.Errorf("%w: a log that ends too early", ErrGap)
+	}
 	return to, nil
+}
+
+// seqIn reads meta's number of the newest change.
+func seqIn(reply []any, err error) (uint64, error) {
+	if err != nil || len(reply) != 1 {
+		return 0, cmp.Or(err, errReply)
+	}
+	text, _ := reply[0].(string) // nil: there is no meta
+	seq, err := strconv.ParseUint(text, 10, 53)
+	if err != nil {
+		return 0, fmt.Errorf("%w: meta has no number in seq", errForeign)
+	}
+	return seq, nil
 }
 
 // pauseUnlessWanted is pause, until a confirmation wants Run to look.

@@ -49,6 +49,13 @@ func TestConfirmed_OddRedis(t *testing.T) {
 		"a trimmed log": {happens: []happens{func(r *Redis, c *redis.Client) error {
 			return c.XTrimMaxLen(ctx, r.keys.log(0), 0).Err()
 		}}},
+		"a log whose end was deleted": {happens: []happens{func(r *Redis, c *redis.Client) error {
+			_ = revoke(r, "new")
+			return c.XDel(ctx, r.keys.log(0), c.XRevRangeN(ctx, r.keys.log(0), "+", "-", 1).Val()[0].ID).Err()
+		}}},
+		"no number": {happens: []happens{func(r *Redis, c *redis.Client) error {
+			return c.HSet(ctx, r.keys.meta(0), "seq", "x").Err()
+		}}},
 		"a log of another kind": {happens: []happens{func(r *Redis, c *redis.Client) error {
 			return c.Set(ctx, r.keys.log(0), "x", 0).Err()
 		}}},
@@ -176,9 +183,12 @@ func TestMark_Behind(t *testing.T) {
 		"no record":                         {at, []redis.XMessage{own, foreign}, 0, true},
 		"no record in the place of its own": {at, []redis.XMessage{foreign, next}, 0, true},
 	} {
-		written, err := c.at.behind(c.read, nil)
+		end := c.at.seq + uint64(c.written)
+		written, err := c.at.behind(c.read, end, nil)
 		assert.Equal(t, c.fails, err != nil, "%s: %v", name, err)
 		assert.Len(t, written, c.written, name)
+		_, err = c.at.behind(c.read, end+1, nil)
+		assert.Error(t, err, "%s, and its end is gone", name)
 	}
 }
 
@@ -230,6 +240,32 @@ func TestR14_ConfirmedInTrouble(t *testing.T) {
 	s.Kill()
 	check("live", ErrUnavailable)
 	check("dead", ErrUnavailable)
+}
+
+// TestR18_ConfirmedRemembers: what Redis has forgotten is denied by those who
+// know it, however many ask, and beside a Redis that hangs.
+func TestR18_ConfirmedRemembers(t *testing.T) {
+	t.Parallel()
+	s := redistest.Start(t)
+	elsewhere, _ := storeOn(t, s, RedisOptions{CheckTimeout: 250 * time.Millisecond})
+	m := standing(t, elsewhere)
+	v, key := m.view.Load(), mirrorKeyFor(SessionEntry(testIssuer, "dead", time.Time{}))
+	former := newMirrorTable(0, m.heardClock)
+	require.NoError(t, former.put(key, mirrorRecord{revoked: true, expiresAt: time.Now().Add(time.Hour)}))
+	m.show(v.table, v.since, v.marks, formerList{former})
+	for range 2 {
+		assert.ErrorIs(t, m.Check(t.Context(), tokenOf("dead")), ErrRevoked)
+		assert.NoError(t, m.Check(t.Context(), tokenOf("live")))
+		for range manyChecks {
+			m.authority.leave()
+		}
+	}
+	m.Crowd()
+	m.Crowd()
+	s.Stop()
+	assert.ErrorIs(t, m.Check(t.Context(), tokenOf("dead")), ErrRevoked)
+	assert.ErrorIs(t, m.Check(t.Context(), tokenOf("live")), ErrUnavailable)
+	s.Continue()
 }
 
 // TestR16_ConfirmedDeniesAttempts of its own process, whatever Redis says; and

@@ -168,6 +168,7 @@ func TestR18_MirrorHearsLateOfItsOwn(t *testing.T) {
 	require.ErrorIs(t, err, errForgot)
 	f.keep(l, err)
 	f.own.note(mirrorKeyFor(late), ownWrite{hit: recordOf(late).hit(ScopeSession), acked: f.opts.Now(), begun: begun})
+	assert.ErrorIs(t, f.Check(t.Context(), token), ErrRevoked, "at once")
 	f.entry, f.token = late, token
 	f.givesBack(t)
 	assert.Zero(t, f.own.size.Load())
