@@ -30,6 +30,11 @@ const (
 	// keptUp is which share of the reads of an idle machine mirrors have to
 	// manage: those that are late read for several changes at once.
 	keptUp = 0.6
+	// firstReads is how often a second a mirror reads that does not know yet what its
+	// share is (denylist.MirrorOptions), and learned how much of what is revoked one
+	// reads at least that knows.
+	firstReads = 16
+	learned    = 0.8
 	// revokedEnough is which share of the revocations that were asked for there
 	// have to be.
 	revokedEnough = 0.9
@@ -85,9 +90,10 @@ type FleetPoint struct {
 	// Full: the machine's cores were used up, so that staleness is the machine's.
 	// Behind: mirrors read so much less than the others that no figure counts.
 	// Slowed, and so Behind: that is since less was revoked than should have been.
-	// Rests: each rested between reads, which is how stale they were.
-	Full, Behind, Slowed, Rests bool
-	Due                         float64 // reads of each that others managed, or its share of them
+	// Rests: each rested between reads, which is how stale they were. Learning: that
+	// is since they did not know yet how many they may have.
+	Full, Behind, Slowed, Rests, Learning bool
+	Due                                   float64 // reads of each that others managed, or its share of them
 }
 
 // FleetEstimate is what the lines say about a number of mirrors.
@@ -210,6 +216,11 @@ func (f *Fleet) markBehind() {
 			p.Due = min(most, f.each(p.Mirrors))
 		}
 		p.Slowed = p.Revocations < revokedEnough*f.Revocations // not where one of them is unknown
+		if f.Revocations > firstReads {
+			p.Due = min(p.Due, firstReads)
+			p.Learning = !p.Rests && !p.Slowed && p.Reads < learned*f.Revocations
+			p.Rests = p.Rests || p.Learning
+		}
 		p.Behind = p.Slowed || p.Reads < keptUp*p.Due
 		if !p.Behind && !p.Rests && finite(p.Reads) {
 			free = append(free, p.Reads)

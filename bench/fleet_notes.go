@@ -21,6 +21,9 @@ func (f Fleet) Notes() []string {
 		case p.Full:
 			notes = append(notes, fmt.Sprintf("%s: %.0f %% of this machine's cores were used: "+
 				"how stale the mirrors were is the machine's doing, and does not count", name, 100*p.Busy))
+		case p.Learning:
+			notes = append(notes, fmt.Sprintf("%s: each read the log %.3g times a second, though %.3g tokens were revoked: mirrors begin with %d, "+
+				"and learn for some seconds that they may more (--warmup 16s). How stale they were is on no line", name, p.Reads, f.Revocations, firstReads))
 		case p.Rests:
 			notes = append(notes, fmt.Sprintf("%s: over %.3g reads a second, its share of what all may read, each rests: "+
 				"how stale they were is on no line", name, f.each(p.Mirrors)))

@@ -279,7 +279,30 @@ func TestFleetThatRests(t *testing.T) {
 	assert.True(t, fleetOf(t, r).Points[4].Behind, "half of its share")
 }
 
-// A file may be anybody's.
+// Mirrors that have just begun read less than they will: that they could not keep
+// up, or that others read no more, would be wrong.
+func TestFleetThatLearns(t *testing.T) {
+	t.Parallel()
+	r := madeUp(0, 1, 10, 30)
+	r.Header.Settings["revocations"] = "100"
+	for i := range r.Slices {
+		s := &r.Slices[i]
+		reads := float64(s.Concurrency) * map[int]float64{1: 53, 10: 55, 30: 18}[s.Concurrency]
+		s.Gauges[bench.GaugeReads] = reads
+		s.CPU[bench.Redis] = time.Duration((0.01 + 60e-6*reads) * 1e9)
+	}
+	f := fleetOf(t, r)
+	for _, p := range f.Points {
+		assert.True(t, p.Learning && p.Rests)
+		assert.False(t, p.Behind)
+	}
+	assert.Equal(t, 100.0, f.Reads, "what they will read")
+	assert.InDelta(t, 60e-6, f.Share.Each, 1e-9, "a read costs the same")
+	said := strings.Join(f.Notes(), "\n")
+	assert.Contains(t, said, "fleet with 30 mirrors: each read the log 18 times a second, though 100 tokens were revoked: mirrors begin with 16")
+	assert.NotContains(t, said, "keep up")
+}
+
 // TestFleetWhoseRevocationsWereHeldBack: at another rate of them mirrors cost
 // something else, so such a number of mirrors is on no line.
 func TestFleetWhoseRevocationsWereHeldBack(t *testing.T) {
@@ -296,6 +319,7 @@ func TestFleetWhoseRevocationsWereHeldBack(t *testing.T) {
 	assert.Contains(t, f.Notes()[0], "fleet with 100 mirrors: 2.5 tokens were revoked a second, and not 5, since Redis, or")
 }
 
+// A file may be anybody's.
 func TestFleetOfForeignFigures(t *testing.T) {
 	t.Parallel()
 	r := madeUp(0, 1, 10, 100)

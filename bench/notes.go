@@ -93,7 +93,7 @@ func (r *run) notes() []string {
 	var notes []string
 	for _, say := range []func(*account) string{wrongAnswers, r.heldNote, r.shareNote, r.rateNote, r.errorsNote, overdueNote, latenessNote} {
 		for _, a := range r.accounts {
-			if note := say(a); note != "" {
+			if note := say(a); note != "" && !slices.Contains(notes, note) { // some are of all its concurrencies
 				notes = append(notes, note)
 			}
 		}

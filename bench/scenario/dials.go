@@ -40,13 +40,14 @@ const (
 // that are worth a try there.
 func (s *Stand) Dials() tune.Dials {
 	mirrored := func(at tune.Point) bool { return at[0] == 1 }
+	keyless := func(at tune.Point) bool { return at[0] != 0 } // what Redis confirms is no matter of keys
 	pool := s.poolSize()
 	return tune.Dials{
 		{Name: DialCheck, Values: []string{"strict", "mirror", "confirmed"}, Weakens: map[int]string{1: boundedCost}},
 		// Not 1, fast as it is: behind one answer that is late everybody would wait.
 		{Name: DialFlights, Values: []string{"2", "4", "8", "16", "32"}, Default: 1, Idle: mirrored},
 		{Name: DialWindow, Values: []string{"100us", "250us", "500us", "1ms", "2ms", "5ms"}, Default: 4, Idle: mirrored},
-		{Name: DialBatch, Values: []string{"64", "256", "1024", "4096"}, Default: 2, Idle: mirrored},
+		{Name: DialBatch, Values: []string{"64", "256", "1024", "4096"}, Default: 2, Idle: keyless},
 		{Name: DialPool, Values: []string{strconv.Itoa(pool), strconv.Itoa(2 * pool), strconv.Itoa(4 * pool)}, Idle: mirrored},
 		s.cacheDial(),
 	}

@@ -75,6 +75,12 @@ func TestDials_Defaults(t *testing.T) {
 	confirmed := tune.Point{2, 1, 4, 2, 0, 0}
 	assert.Equal(t, Settings{Mirror: true, Confirmed: true}, s.SettingsAt(confirmed))
 	assert.Empty(t, dials.Costs(confirmed), "which is strict")
+	for i, d := range dials {
+		idle := map[string][2]bool{DialFlights: {true, false}, DialWindow: {true, false}, DialBatch: {true, true}, DialPool: {true, false}}[d.Name]
+		if d.Idle != nil {
+			assert.Equal(t, idle, [2]bool{d.Idle(mirror), d.Idle(confirmed)}, dials[i].Name)
+		}
+	}
 }
 
 // A larger cache is tried only where there are tokens for it.

@@ -67,6 +67,9 @@ func (t *tuning) config() string {
 	for _, cost := range t.outcome.Dials.Costs(t.outcome.Best) {
 		b.WriteString(comment("costs a guarantee: " + cost))
 	}
+	if needs := t.needed(); needs != "" {
+		b.WriteString(comment("takes " + needs))
+	}
 	for _, c := range t.changes() {
 		value := strconv.Quote(c.value)
 		if _, err := strconv.Atoi(c.value); err == nil {
@@ -80,6 +83,18 @@ func (t *tuning) config() string {
 	}
 	b.WriteString(comment("at their defaults: " + t.unchanged()))
 	return b.String()
+}
+
+// needed is what an answer takes that no figure of a search shows; empty: nothing.
+func (t *tuning) needed() string {
+	if !t.settings.Mirror {
+		return ""
+	}
+	needs := "memory: each server has a copy of the denylist, some 30 bytes for each entry"
+	if t.settings.Confirmed {
+		needs += "; and of Redis the right to XRANGE, without which each check asks for its keys"
+	}
+	return needs
 }
 
 // comment is one of a file of settings, in lines that are shown indented.
