@@ -163,17 +163,26 @@ func standing(t *testing.T, of *Redis) *Mirror {
 
 // TestR16_ConfirmedSeesWhatWasAcknowledged: a check that begins once another
 // process's revocation was acknowledged denies, and one that begins once that
-// was taken back does not, however late the mirror reads of it and whenever the
-// answers come.
+// was taken back does not, however late the mirror reads of it, whenever the
+// answers come, and whatever it has to load again meanwhile.
 func TestR16_ConfirmedSeesWhatWasAcknowledged(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct{ partitions, rounds int }{{1, 120}, {16, 30}} {
-		t.Run(fmt.Sprint(c.partitions), func(t *testing.T) {
+	for _, c := range []struct {
+		partitions, rounds int
+		trim               time.Duration // how often the log is trimmed by hand; 0: never
+	}{{partitions: 1, rounds: 120}, {partitions: 16, rounds: 30}, {1, 60, 40 * time.Millisecond}} {
+		t.Run(fmt.Sprint(c.partitions, c.trim), func(t *testing.T) {
 			t.Parallel()
 			opts := RedisOptions{Partitions: c.partitions, MaxStaleness: time.Minute}
 			m, elsewhere, _ := confirming(t, redistest.Shared(t), opts, MirrorOptions{Wakes: 1})
 			m.client.AddHook(delayed{})
-			var all sync.WaitGroup
+			trimming, end := context.WithCancel(t.Context())
+			var all, trimmed sync.WaitGroup
+			trimmed.Go(func() {
+				for n := int64(0); c.trim > 0 && pause(trimming, c.trim) == nil; n++ {
+					_ = elsewhere.client.XTrimMaxLen(trimming, elsewhere.keys.log(0), n%3).Err()
+				}
+			})
 			for g := range 8 {
 				all.Go(func() {
 					for i := range c.rounds {
@@ -200,6 +209,8 @@ func TestR16_ConfirmedSeesWhatWasAcknowledged(t *testing.T) {
 				})
 			}
 			all.Wait()
+			end()
+			trimmed.Wait()
 			assert.Positive(t, m.Stats().Confirmed)
 			assert.Positive(t, m.Stats().Asked)
 		})

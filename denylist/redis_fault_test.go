@@ -3,7 +3,6 @@ package denylist
 import (
 	"context"
 	"errors"
-	"fmt"
 	"testing"
 	"time"
 
@@ -218,9 +217,11 @@ func TestR16_UnknownRevocationDenies(t *testing.T) {
 	require.NoError(t, eventually(t, func() error { _, err := r.Revoke(t.Context(), entries...); return err }))
 	assert.True(t, r.pending.empty(), "settled")
 	require.NoError(t, eventually(t, func() error {
-		if err := r.Check(t.Context(), token); !errors.Is(err, ErrRevoked) {
-			return fmt.Errorf("by Redis: %w", err)
+		err := r.Check(t.Context(), token)
+		if errors.Is(err, ErrUnavailable) { // for whoever is slow
+			return err
 		}
+		assert.ErrorIs(t, err, ErrRevoked, "by Redis")
 		return nil
 	}))
 }
