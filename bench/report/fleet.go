@@ -36,7 +36,7 @@ func (r run) fleetTable(b *strings.Builder) {
 	g.write(b)
 	lines := "Reads each: of the log, a second. Stale: from the call of a revocation until a mirror denies it."
 	for _, p := range f.Points {
-		if p.Full || p.Behind {
+		if p.Full || p.Behind || p.Rests {
 			lines += " (*): does not count, see the notes."
 			break
 		}
@@ -49,7 +49,7 @@ func fleetPoint(p bench.FleetPoint) []string {
 		switch text := duration(d); {
 		case d == 0:
 			return unknown
-		case p.Full || p.Behind:
+		case p.Full || p.Behind || p.Rests:
 			return text + "*"
 		default:
 			return text

@@ -84,3 +84,16 @@ func TestOwnBaselines(t *testing.T) {
 	require.NoError(t, Table(&b, r))
 	assert.Contains(t, b.String(), "Ratio to scan/1: ")
 }
+
+// What is on no line of staleness is marked, as the notes and the charts have it.
+func TestFleetTable_Marks(t *testing.T) {
+	t.Parallel()
+	for _, p := range []bench.FleetPoint{{}, {Rests: true}, {Full: true}, {Behind: true}} {
+		want := "2.00ms*"
+		if p == (bench.FleetPoint{}) {
+			want = "2.00ms"
+		}
+		p.P50 = 2 * time.Millisecond
+		assert.Equal(t, want, fleetPoint(p)[5], "%+v", p)
+	}
+}

@@ -141,7 +141,7 @@ type search struct {
 	rate  float64 // of the rounds
 	out   Outcome
 
-	spoiled []Point // that asked too much in the proof
+	spoiled []Point // that asked too much in the proof, or has a lower rate than the defaults
 }
 
 func newSearch(task Task) *search {
@@ -228,14 +228,28 @@ func (s *search) raise(ctx context.Context) (err error) {
 		return nil
 	}
 	if !s.best.equal(s.out.Defaults) {
+		tried := s.left(weakerEnds) >= s.takes(1, aloneSlices)
 		if s.out.Rate, err = s.climb(ctx, s.best, s.rate, weakerEnds); err != nil {
 			return err
+		}
+		if tried && s.out.Rate < s.out.DefaultsRate {
+			s.lower()
 		}
 	}
 	if s.out.Rate = math.Floor(reserve * s.out.Rate); s.out.Rate > 0 {
 		s.rate = s.out.Rate
 	}
 	return nil
+}
+
+// lower takes back what was found, since the highest rate is lower with it: it was
+// better at the rate of the defaults alone, or by accident.
+func (s *search) lower() {
+	why := fmt.Sprintf("keeps the aim up to %.0f/s, and the defaults do up to %.0f/s", s.out.Rate, s.out.DefaultsRate)
+	s.record(Trial{Name: s.Dials.Changes(s.out.Defaults, s.best), At: s.best, Against: s.out.Defaults, LeftOut: why})
+	s.spoiled = append(s.spoiled, s.best)
+	s.move(s.out.Defaults)
+	s.out.Rate = s.out.DefaultsRate
 }
 
 // reserve is the share of the highest rate that is promised: a longer run finds

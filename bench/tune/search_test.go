@@ -3,6 +3,7 @@ package tune_test
 import (
 	"errors"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -170,6 +171,34 @@ func TestSearch_HighestRate(t *testing.T) {
 	assert.True(t, o.Kept())
 	assert.InDelta(t, 0.9*1e4/1.5, o.DefaultsRate, 600)
 	assert.InDelta(t, 0.95*0.9*1e4, o.Rate, 800)
+}
+
+// What has a lower highest rate than the defaults is no answer, whatever it
+// promised beside them.
+func TestSearch_LowerRate(t *testing.T) {
+	t.Parallel()
+	m := newMachine(1, 0.01, func(tune.Point) float64 { return 1e-4 })
+	alone := false
+	m.asked = func(r tune.Round) { alone = len(r.Points) == 1 }
+	m.most = func(p tune.Point) float64 {
+		switch {
+		case p[0] != 4:
+			return 6e3
+		case alone:
+			return 3e3
+		}
+		return 1e4
+	}
+	limit, err := tune.ParseLimit("p99=1ms")
+	require.NoError(t, err)
+	with := task(m)
+	with.Aim.Limits = []bench.Limit{limit}
+	o := search(t, with)
+	assert.Equal(t, o.Defaults, o.Best)
+	assert.InDelta(t, 0.95*o.DefaultsRate, o.Rate, 1)
+	i := slices.IndexFunc(o.Trials, func(t tune.Trial) bool { return t.LeftOut != "" })
+	require.GreaterOrEqual(t, i, 0)
+	assert.Regexp(t, "keeps the aim up to 2[0-9]{3}/s, and the defaults do up to 5[0-9]{3}/s", o.Trials[i].LeftOut)
 }
 
 // On a machine whose clock says nothing CPU time decides, unless it looks as if

@@ -83,7 +83,10 @@ func (t *tuning) aimed() string {
 	}
 	rates := ""
 	if o.Aim.Rate == 0 && o.Rate > 0 {
-		rates = fmt.Sprintf(": %s/s; with the defaults %s/s", grouped(int64(o.Rate)), grouped(int64(o.DefaultsRate)))
+		rates = fmt.Sprintf(": %s/s", grouped(int64(o.Rate)))
+		if !equal(o.Best, o.Defaults) {
+			rates += fmt.Sprintf("; with the defaults %s/s", grouped(int64(o.DefaultsRate)))
+		}
 	}
 	if o.Kept() {
 		return fmt.Sprintf("Kept: %s%s; %s.\n", o.Aim, rates, t.nearest())
