@@ -114,3 +114,20 @@ func TestShares(t *testing.T) {
 		assert.NoError(t, c.of.over("of which there was no turn"), name)
 	}
 }
+
+// The rate of the defaults stands beside that of another answer, and not beside
+// itself.
+func TestTune_Rates(t *testing.T) {
+	t.Parallel()
+	at := tune.Point{0, 1, 4, 2, 0, 0}
+	tu := foundAmong(t, 10, at, nil)
+	limit, err := tune.ParseLimit("p50=5ms")
+	require.NoError(t, err)
+	o := tu.outcome
+	o.Aim.Limits, o.Rate, o.DefaultsRate = []bench.Limit{limit}, 950, 1000
+	kept := tune.Standing{Metric: bench.MetricP50, Figure: 0.004, Kept: true}
+	o.Proof = &tune.Proof{Rival: tune.Point{0, 2, 4, 2, 0, 0}, Defaults: kept, Comparison: tune.Comparison{Stands: kept}}
+	assert.Equal(t, "Kept: the highest rate with p50=5ms: 950/s; p50 4ms.\n", tu.aimed())
+	o.Best, o.Rate = o.Proof.Rival, 2000
+	assert.Equal(t, "Kept: the highest rate with p50=5ms: 2,000/s; with the defaults 1,000/s; p50 4ms.\n", tu.aimed())
+}
