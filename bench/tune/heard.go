@@ -55,6 +55,10 @@ const (
 // Later reports whether a value may hear later than the default.
 func (h *Heard) Later() bool { return !(h.Later50.High < noLater && h.Later99.High < noLater) }
 
+// Shown reports whether it was shown that a value hears later than the default,
+// which Later does not ask for.
+func (h *Heard) Shown() bool { return h.Later50.Low > 1 || h.Later99.Low > 1 }
+
 // Choose is which of them to take: the one that reads least of those that hear
 // no later than the default, or with an aim, of those whose 99th percentile is
 // within that. Where none is, it is the one that comes nearest. The default stays

@@ -70,8 +70,10 @@ func (t *tuning) wakesVerdict(i int) string {
 		return "default: stays"
 	case i == 0:
 		return "default"
-	case aim == 0 && h.Fewer < readsLess && h.Later():
+	case aim == 0 && h.Fewer < readsLess && h.Shown():
 		return "WOULD REFUSE LATER"
+	case aim == 0 && h.Fewer < readsLess && h.Later():
+		return "MAY REFUSE LATER"
 	case h.Fewer > 1/readsLess:
 		return "reads more"
 	}

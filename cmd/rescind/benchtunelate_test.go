@@ -46,6 +46,10 @@ func TestTune_Lateness(t *testing.T) {
 	assert.Regexp(t, `(?m)^0: adapts, 128  2ms   9ms        100\.0    0\.60 %     default: stays$`, tu.lateness())
 	assert.Regexp(t, `(?m)^4               60ms  130ms      8\.0      0\.05 %     WOULD REFUSE LATER$`, tu.lateness())
 	assert.Regexp(t, `(?m)^256 .*reads more$`, tu.lateness())
+	slow := tu.wakes.heard[1]
+	tu.wakes.heard[1].Later50, tu.wakes.heard[1].Later99 = bench.Interval{Center: 1, Low: 0.8, High: 1.2}, bench.Interval{Center: 1, Low: 0.9, High: 1.05}
+	assert.Regexp(t, `(?m)^4 .* MAY REFUSE LATER$`, tu.lateness(), "nothing was shown")
+	tu.wakes.heard[1] = slow
 	assert.NotContains(t, tu.config(), "mirror_wakes")
 	assert.Contains(t, tu.config(), "mirror-wakes 0")
 	assert.Contains(t, tu.found(), "at 200 revocations a second, half were refused within 2ms, 99 of 100 within 9ms")
