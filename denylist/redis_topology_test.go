@@ -2,6 +2,7 @@ package denylist_test
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -100,6 +101,9 @@ func TestR14_ClusterNodeDown(t *testing.T) {
 		require.NoError(t, store.Check(t.Context(), token(s)))
 	}
 	cluster.Masters[1].Stop()
+	assert.True(t, slices.ContainsFunc(sessions, func(s string) bool {
+		return errors.Is(store.Check(t.Context(), token(s+" revoked")), denylist.ErrRevoked)
+	}), "for those who are alone, too")
 	var denied, unknown atomic.Int64
 	var asking sync.WaitGroup
 	for _, s := range sessions { // side by side: each has to wait
