@@ -64,9 +64,9 @@ type MirrorOptions struct {
 	// Wakes is how many changes a second the mirror reads as they happen; over
 	// that it rests between them and reads several at once. Up to 1000; each
 	// costs Redis some 60 µs for each mirror. Default 0: its share of what all
-	// mirrors of that Redis read, 4000 a second, from 8 to 128, which it asks
-	// Redis for now and then (INFO commandstats). Until it knows, and where
-	// that is forbidden, 16. With 16 partitions mirrors are not woken.
+	// mirrors of that Redis read, 4000 a second, from 8 to 128, which it learns
+	// from INFO commandstats, every 16 s at the latest. Until it knows, and
+	// where that is forbidden, 16. With 16 partitions mirrors are not woken.
 	Wakes int
 	// Confirmed has Redis confirm what the mirror says, so that a check is as
 	// strict as a Redis's: what was acknowledged anywhere before it began, it

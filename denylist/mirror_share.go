@@ -20,8 +20,8 @@ const (
 	// then 8 ms, and a mirror's own process spends some hundredth of a core.
 	mostShare = 128
 	// leastShare is what no rest may be longer than anyway, so that proofs come
-	// in time: see mirrorRests. It is no more than half of what all took before
-	// they adapted.
+	// in time: see mirrorRests. More than 500 mirrors take more than readsOfAll:
+	// half a core are a thousand.
 	leastShare = 8
 	// firstShare is what a mirror begins with that does not know yet how many
 	// there are.
